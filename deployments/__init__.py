@@ -1,0 +1,1 @@
+"""Flows bound to runners, profiles and infrastructure."""

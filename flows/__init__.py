@@ -1,0 +1,1 @@
+"""Orchestration: submit, wait, collect."""

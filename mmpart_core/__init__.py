@@ -1,0 +1,1 @@
+"""MMPart: one image and a list of components in, a part-aware GLB out."""

@@ -1,0 +1,132 @@
+"""Finds a back-end by file name, checks its settings, opens it once per process.
+
+A back-end is one module: ``mmpart_core/<stage>/backends/<kind>.py`` or whatever the entry-point
+group ``mmpart.<stage>`` of an installed package names ``<kind>``. It holds ``Settings`` (a frozen
+pydantic model) and ``BACKEND`` (a class with ``VERSION``, built from Settings). Loading heavy
+packages is left to ``open()``, which is called once before the first use.
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import pkgutil
+import threading
+from types import ModuleType
+from typing import Any, ClassVar, Protocol, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mmpart_core.errors import ConfigError, UnknownBackendError
+from mmpart_core.records import StageName
+
+STAGES: tuple[StageName, ...] = get_args(StageName)
+
+
+class BackendSettings(BaseModel):
+    """Base of every back-end's ``Settings``: frozen, unknown keys refused.
+
+    ``EXCLUDED_FROM_KEY`` names the fields that do not affect the output, each with its reason;
+    all others enter the cache key.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    EXCLUDED_FROM_KEY: ClassVar[dict[str, str]] = {}
+
+    def key_settings(self) -> dict[str, Any]:
+        """The settings that enter the cache key, JSON-safe."""
+        return self.model_dump(mode="json", exclude=set(self.EXCLUDED_FROM_KEY))
+
+
+class Backend(Protocol):
+    """What every stage's back-end has; the stage's own protocol adds the work.
+
+    ``VERSION`` is bumped when equal inputs may now give another output. The constructor takes the
+    module's ``Settings`` and does nothing expensive.
+    """
+
+    VERSION: ClassVar[str]
+
+    def open(self) -> None:
+        """Load what the work needs (torch, weights, clients). Called once per process.
+
+        Raises:
+            MissingDependencyError: a package is not installed; says how to get it.
+            BackendError: it cannot be used here.
+        """
+        ...
+
+
+_open_lock = threading.RLock()
+_opened: dict[tuple[str, str, str], Any] = {}
+
+
+def available_kinds(stage: StageName) -> tuple[str, ...]:
+    """The kinds that exist for a stage, built-in first, then those of other packages."""
+    package = importlib.import_module(f"mmpart_core.{stage}.backends")
+    built_in = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    external = [entry.name for entry in importlib.metadata.entry_points(group=f"mmpart.{stage}")]
+    return tuple(dict.fromkeys([*sorted(built_in), *sorted(external)]))
+
+
+def find_module(stage: StageName, kind: str) -> ModuleType:
+    """The module of one back-end.
+
+    Raises:
+        UnknownBackendError: nothing provides that kind.
+    """
+    name = f"mmpart_core.{stage}.backends.{kind}"
+    if kind.isidentifier() and importlib.util.find_spec(name) is not None:
+        return importlib.import_module(name)
+    for entry in importlib.metadata.entry_points(group=f"mmpart.{stage}", name=kind):
+        return entry.load()
+    raise UnknownBackendError(
+        f"{stage}.kind: no back-end '{kind}'; expected one of {', '.join(available_kinds(stage))}"
+    )
+
+
+def check_settings(stage: StageName, kind: str, settings: dict[str, Any]) -> BackendSettings:
+    """Settings of a back-end, checked and filled with defaults.
+
+    Raises:
+        UnknownBackendError: nothing provides that kind.
+        ConfigError: an unknown setting or a value that does not fit, named.
+    """
+    module = find_module(stage, kind)
+    try:
+        return module.Settings.model_validate(settings)
+    except ValidationError as error:
+        known = ", ".join(module.Settings.model_fields) or "none"
+        faults = "; ".join(
+            f"{stage}.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise ConfigError(f"{faults} (settings of {stage} '{kind}': {known})") from error
+
+
+def backend_version(stage: StageName, kind: str) -> str:
+    """``<kind>/<VERSION>``, for records and keys; does not open the back-end."""
+    return f"{kind}/{find_module(stage, kind).BACKEND.VERSION}"
+
+
+def describe(backend: Backend) -> str:
+    """``<kind>/<VERSION>`` of a back-end instance, as ``backend_version`` gives it."""
+    return f"{type(backend).__module__.rsplit('.', 1)[-1]}/{backend.VERSION}"
+
+
+def open_backend(stage: StageName, kind: str, settings: dict[str, Any]) -> Any:
+    """The opened back-end, one per process and settings.
+
+    Raises:
+        UnknownBackendError, ConfigError: as ``check_settings``.
+        MissingDependencyError, BackendError: it cannot be used here.
+    """
+    checked = check_settings(stage, kind, settings)
+    identity = (stage, kind, json.dumps(checked.model_dump(mode="json"), sort_keys=True))
+    with _open_lock:
+        if identity not in _opened:
+            instance = find_module(stage, kind).BACKEND(checked)
+            instance.open()
+            _opened[identity] = instance
+        return _opened[identity]

@@ -1,0 +1,154 @@
+"""A run's configuration: which back-end makes each stage, with which settings."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mmpart_core import backends
+from mmpart_core.errors import ConfigError
+from mmpart_core.records import StageName
+
+
+class BackendChoice(BaseModel):
+    """One stage's back-end: the kind (a file's name) and its settings.
+
+    Settings are checked against the back-end's own ``Settings`` and filled with its defaults, so
+    two spellings of the same settings are equal.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str = Field(description="File name of the back-end, without .py.")
+    settings: dict[str, Any] = Field(default_factory=dict, description="Its settings.")
+
+
+class InputConfig(BaseModel):
+    """How the source image is taken in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_side_px: int = Field(
+        default=1024, ge=64, le=4096, description="Larger images are scaled down to this side."
+    )
+
+
+class PipelineConfig(BaseModel):
+    """A complete profile: six back-ends and what concerns all of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: InputConfig = Field(default_factory=InputConfig, description="Source image.")
+    plan: BackendChoice = Field(description="Writes one isolation prompt per component.")
+    isolate: BackendChoice = Field(description="Draws each part alone, completed.")
+    multiview: BackendChoice = Field(description="Makes posed views of each part.")
+    reconstruct: BackendChoice = Field(description="Trains a field on a part's views.")
+    mesh: BackendChoice = Field(description="Extracts and textures a part's surface.")
+    assemble: BackendChoice = Field(description="Places the parts.")
+    whole_object_views: bool = Field(
+        default=False, description="Also make views of the whole object, as evidence for assembly."
+    )
+    workers: int = Field(default=2, ge=1, le=256, description="Stages that run side by side.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_settings(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        filled = dict(data)
+        for stage in backends.STAGES:
+            choice = filled.get(stage)
+            if isinstance(choice, BackendChoice):
+                choice = choice.model_dump()
+            if isinstance(choice, dict) and isinstance(choice.get("kind"), str):
+                settings = backends.check_settings(
+                    stage, choice["kind"], choice.get("settings") or {}
+                )
+                filled[stage] = {**choice, "settings": settings.model_dump(mode="json")}
+        return filled
+
+    def choice(self, stage: StageName) -> BackendChoice:
+        """The back-end of one stage."""
+        return getattr(self, stage)
+
+    def with_overrides(self, overrides: dict[str, Any]) -> Self:
+        """A copy with dotted settings replaced, checked again.
+
+        Args:
+            overrides: ``"reconstruct.steps"`` -> value names a setting of that stage's back-end;
+                ``"mesh.kind"`` its back-end; ``"workers"`` or ``"input.max_side_px"`` a field.
+
+        Raises:
+            ConfigError: a key that does not exist or a value that does not fit.
+        """
+        data = self.model_dump(mode="json")
+        for key in sorted(overrides, key=lambda name: not name.endswith(".kind")):
+            _override(data, key, overrides[key])
+        return validate_config(data, source="--set")
+
+
+def _override(data: dict[str, Any], key: str, value: Any) -> None:
+    head, _, rest = key.partition(".")
+    if head in backends.STAGES and rest == "kind":
+        data[head] = {"kind": value, "settings": {}}
+    elif head in backends.STAGES and rest:
+        data[head]["settings"][rest] = value
+    elif head == "input" and rest:
+        data["input"][rest] = value
+    elif head in data and not rest:
+        data[head] = value
+    else:
+        raise ConfigError(
+            f"setting '{key}': no such setting; expected <stage>.<setting>, <stage>.kind or one "
+            f"of {', '.join(PipelineConfig.model_fields)}, where <stage> is one of "
+            f"{', '.join(backends.STAGES)}"
+        )
+
+
+def explain_validation(error: ValidationError, source: str) -> str:
+    """One readable line per fault of a pydantic validation error."""
+    lines = [
+        f"{source}: {'.'.join(str(part) for part in fault['loc']) or 'value'}: {fault['msg']}"
+        for fault in error.errors()
+    ]
+    return "; ".join(lines)
+
+
+def validate_config(data: Any, source: str) -> PipelineConfig:
+    """Check plain data as a profile.
+
+    Args:
+        data: parsed YAML or JSON.
+        source: what to call it in messages.
+
+    Raises:
+        ConfigError: a missing, unknown or unfitting key, named.
+        UnknownBackendError: a kind that nothing provides.
+    """
+    if not isinstance(data, dict):
+        raise ConfigError(
+            f"{source}: expected a mapping with {', '.join(backends.STAGES)}, "
+            f"got {type(data).__name__}"
+        )
+    try:
+        return PipelineConfig.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(explain_validation(error, source)) from error
+
+
+def read_profile(path: Path) -> PipelineConfig:
+    """Read and check a YAML profile.
+
+    Raises:
+        ConfigError: the file is absent, is not YAML, or is not a complete profile.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"profile '{path}': cannot be read ({error.strerror})") from error
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"profile '{path}': not valid YAML ({error})") from error
+    return validate_config(data, source=f"profile '{path.name}'")

@@ -1,0 +1,57 @@
+"""Every error that MMPart raises on purpose.
+
+Each message names the thing, what was expected, what came and what to do. All errors survive
+pickling (Dask and Prefect move them between processes): subclasses take one message argument.
+"""
+
+
+class MMPartError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class ConfigError(MMPartError):
+    """A profile, a setting or a command-line value that cannot be used."""
+
+
+class UnknownBackendError(ConfigError):
+    """A back-end kind that no file or entry point provides."""
+
+
+class MissingDependencyError(ConfigError):
+    """A back-end was asked for whose package is not installed."""
+
+
+class InputError(MMPartError):
+    """An image, component list, plan or scene that cannot be used."""
+
+
+class BackendError(MMPartError):
+    """A back-end failed for good; trying again gives the same answer."""
+
+
+class TransientBackendError(BackendError):
+    """A back-end failed in a way that may pass; the only class that is retried."""
+
+
+class RefusedError(BackendError):
+    """A model declined to do the work."""
+
+
+class StageError(MMPartError):
+    """A stage's output failed a check."""
+
+
+class GeometryError(MMPartError):
+    """Arguments of a geometric function for which it has no meaning."""
+
+
+class StorageError(MMPartError):
+    """The artifact store cannot be used."""
+
+
+class BlobMissingError(StorageError):
+    """A blob that a record refers to is not in the store."""
+
+
+class BlobCorruptError(StorageError):
+    """A blob whose content does not have the digest it is named by."""

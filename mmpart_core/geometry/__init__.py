@@ -1,0 +1,1 @@
+"""Cameras, transforms, surfaces and rendering: pure functions on arrays."""

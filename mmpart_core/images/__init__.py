@@ -1,0 +1,1 @@
+"""Images in, masks and crops out: pure functions on arrays."""

@@ -1,0 +1,1 @@
+"""Back-ends of the isolate stage, one file each."""

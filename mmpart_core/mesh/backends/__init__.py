@@ -1,0 +1,1 @@
+"""Back-ends of the mesh stage, one file each."""

@@ -1,0 +1,1 @@
+"""Back-ends of the multiview stage, one file each."""

@@ -1,0 +1,1 @@
+"""What the user receives: GLB, manifest, pictures and the page."""

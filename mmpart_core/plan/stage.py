@@ -1,0 +1,90 @@
+"""Plan: one isolation prompt per component, and the input camera all parts share."""
+
+from mmpart_core import backends
+from mmpart_core.geometry import cameras
+from mmpart_core.images import foreground, framing
+from mmpart_core.keys import Stage
+from mmpart_core.plan import checks
+from mmpart_core.plan.protocol import PartPlanner
+from mmpart_core.records import ImageRef, ObjectRequest, PartPlan, PartPrompt, TruthPart
+from mmpart_core.records.views import Camera
+from mmpart_core.storage import codecs
+from mmpart_core.storage.blob_store import BlobStore
+
+STAGE = Stage("plan", 1)
+
+
+def plan_parts(
+    request: ObjectRequest, *, backend: PartPlanner, store: BlobStore, seed: int
+) -> PartPlan:
+    """Write one isolation prompt per component.
+
+    Args:
+        request: the image and its components.
+        backend: the planner.
+        store: where the image is and the foreground mask goes.
+        seed: for planners that sample.
+
+    Raises:
+        StageError: no foreground, or prompts that do not match the components.
+        BackendError: the planner failed.
+    """
+    source = codecs.get_image(store, request.image)
+    mask = foreground.foreground_mask(source)
+    checks.check_foreground(mask, request)
+    draft = backend.plan(source, request, seed)
+    checks.check_draft(draft, request)
+    mask_ref = codecs.put_mask(store, mask)
+    camera = _input_camera(request, framing.framed_square(mask))
+    return PartPlan(
+        prompts=_prompts(request, draft.prompts, mask_ref, camera),
+        foreground=mask_ref,
+        camera=camera,
+        planner=backends.describe(backend),
+        cost_usd=draft.cost_usd,
+        warnings=draft.warnings,
+    )
+
+
+def _prompts(
+    request: ObjectRequest, texts: tuple[str, ...], mask: ImageRef, camera: Camera
+) -> tuple[PartPrompt, ...]:
+    regions = tuple(component.region for component in request.components)
+    counts = tuple(component.count for component in request.components)
+    return tuple(
+        PartPrompt(
+            component=component.name,
+            prompt=text,
+            hidden=component.hidden,
+            index=index,
+            regions=regions,
+            counts=counts,
+            foreground=mask,
+            camera=camera,
+            truth=truth_part(request, component.name),
+        )
+        for index, (component, text) in enumerate(zip(request.components, texts, strict=True))
+    )
+
+
+def truth_part(request: ObjectRequest, node: str | None) -> TruthPart | None:
+    """The node of the request's known scene that a component stands for, if there is a scene."""
+    if request.truth is None:
+        return None
+    return TruthPart(
+        scene=request.truth.scene, node=node, azimuth_deg=request.view.azimuth_deg
+    )
+
+
+def _input_camera(request: ObjectRequest, square: framing.FramedSquare) -> Camera:
+    view = request.view
+    if request.truth is not None:  # rendered by us, framing known exactly
+        return cameras.orbit_camera(0.0, view.elevation_deg, view.fov_deg, request.image.width)
+    return cameras.framed_camera(
+        view.elevation_deg,
+        view.fov_deg,
+        square.center_px,
+        square.side_px,
+        request.image.width,
+        request.image.height,
+    )

@@ -1,0 +1,46 @@
+"""What a field trainer must do."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from mmpart_core.geometry.field_grid import FieldGrid
+from mmpart_core.geometry.posed_views import PosedViews
+
+
+@dataclass(frozen=True)
+class TrainedField:
+    """A trained field.
+
+    Attributes:
+        grid: the field, sampled.
+        train_psnr_db: agreement with the training views over the foreground.
+        confidence: 0 to 1.
+        warnings: what the user should know.
+    """
+
+    grid: FieldGrid
+    train_psnr_db: float
+    confidence: float
+    warnings: tuple[str, ...] = ()
+
+
+class FieldTrainer(Protocol):
+    """Trains a radiance field with a surface on the posed views of one part."""
+
+    VERSION: ClassVar[str]
+
+    def open(self) -> None:
+        """Load what training needs."""
+        ...
+
+    def train(self, views: PosedViews, seed: int) -> TrainedField:
+        """Train.
+
+        Args:
+            views: posed views in the part's frame; alpha is the foreground.
+            seed: every random choice follows from it.
+
+        Raises:
+            BackendError: the views hold nothing that could be reconstructed.
+        """
+        ...

@@ -1,0 +1,27 @@
+"""Frozen, JSON-safe values that cross task borders."""
+
+from mmpart_core.records.base import BlobRef, ImageRef, Matrix4, MeshRef, Record, Vector3
+from mmpart_core.records.outcome import (
+    ObjectResult,
+    PartFailure,
+    PartResult,
+    StageName,
+    StageRun,
+)
+from mmpart_core.records.plan import PartPlan, PartPrompt
+from mmpart_core.records.request import (
+    ComponentRequest,
+    InputView,
+    ObjectRequest,
+    Region,
+    TruthScene,
+)
+from mmpart_core.records.shape import AssembledObject, PartMesh, Placement, RadianceField
+from mmpart_core.records.views import Camera, IsolatedPart, TruthPart, View, ViewSet
+
+__all__ = [
+    "AssembledObject", "BlobRef", "Camera", "ComponentRequest", "ImageRef", "InputView",
+    "IsolatedPart", "Matrix4", "MeshRef", "ObjectRequest", "ObjectResult", "PartFailure",
+    "PartMesh", "PartPlan", "PartPrompt", "PartResult", "Placement", "RadianceField", "Record",
+    "Region", "StageName", "StageRun", "TruthPart", "TruthScene", "Vector3", "View", "ViewSet",
+]  # fmt: skip

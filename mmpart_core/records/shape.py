@@ -1,0 +1,99 @@
+"""What reconstruction, meshing and assembly give."""
+
+from pydantic import Field
+
+from mmpart_core.records.base import BlobRef, ImageRef, Matrix4, MeshRef, Record, Vector3
+from mmpart_core.records.views import Camera, TruthPart, ViewSet
+
+
+class RadianceField(Record):
+    """A trained field of one part, sampled on a grid (see ``geometry.field_grid.FieldGrid``).
+
+    Attributes:
+        component: the component's name.
+        checkpoint: safetensors archive of a FieldGrid.
+        bounds_min: corner of the surface's bounding box, part frame.
+        bounds_max: opposite corner.
+        train_psnr_db: agreement with the training views, over the foreground.
+        confidence: 0 to 1, how far the views agree with each other and with the field.
+        views: the views it was trained on; texture is baked from them.
+        truth: the node it came from, for a known scene.
+        warnings: what the user should know.
+    """
+
+    component: str
+    checkpoint: BlobRef
+    bounds_min: Vector3
+    bounds_max: Vector3
+    train_psnr_db: float
+    confidence: float = Field(ge=0.0, le=1.0)
+    views: ViewSet
+    truth: TruthPart | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class PartMesh(Record):
+    """The textured surface of one part, in the part's frame.
+
+    Attributes:
+        component: the component's name.
+        mesh: GLB with one mesh.
+        watertight: every edge is shared by two faces, consistently wound.
+        bodies: connected components.
+        area: surface area, in squared part units.
+        volume: enclosed volume, in cubed part units; 0 where not watertight.
+        method: how it was extracted, in words.
+        truth: the node it came from, for a known scene.
+        warnings: what the user should know.
+    """
+
+    component: str
+    mesh: MeshRef
+    watertight: bool
+    bodies: int
+    area: float
+    volume: float
+    method: str
+    truth: TruthPart | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Placement(Record):
+    """Where a part stands in the assembled object.
+
+    Attributes:
+        component: the component's name.
+        world_from_part: similarity transform, 4x4 row by row, +Z-up world of the object.
+        scale: its uniform scale.
+        silhouette_iou: overlap of the placed part's visible silhouette with the part's visible
+            pixels in the source, both at the input camera; None when it could not be measured.
+        method: how it was placed, in words.
+        warnings: what is uncertain.
+    """
+
+    component: str
+    world_from_part: Matrix4
+    scale: float = Field(gt=0)
+    silhouette_iou: float | None = None
+    method: str
+    warnings: tuple[str, ...] = ()
+
+
+class AssembledObject(Record):
+    """All parts in one frame.
+
+    Attributes:
+        glb: one named node and mesh per part, glTF +Y up.
+        placements: one per part that was made, in the request's order.
+        camera: the input camera in the object's world frame.
+        silhouette_iou: overlap of the whole object's silhouette with the source's foreground.
+        preview: the object seen by the input camera, RGBA.
+        warnings: what the user should know.
+    """
+
+    glb: MeshRef
+    placements: tuple[Placement, ...] = Field(min_length=1)
+    camera: Camera
+    silhouette_iou: float | None = None
+    preview: ImageRef
+    warnings: tuple[str, ...] = ()

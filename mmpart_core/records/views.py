@@ -1,0 +1,91 @@
+"""Images with cameras."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from mmpart_core.records.base import BlobRef, ImageRef, Matrix4, Record
+
+
+class Camera(Record):
+    """A pinhole or orthographic camera with square pixels.
+
+    Looks along its own -Z with +Y up; pixel (0, 0) is the top left, its centre at (0.5, 0.5).
+
+    Attributes:
+        world_from_camera: rigid 4x4 pose, row by row; object units.
+        focal_px: focal length in pixels; for orthographic cameras pixels per object unit.
+        principal_px: column and row of the optical axis, in pixels.
+        width_px: image width.
+        height_px: image height.
+        projection: perspective or orthographic.
+    """
+
+    world_from_camera: Matrix4
+    focal_px: float = Field(gt=0)
+    principal_px: tuple[float, float]
+    width_px: int = Field(gt=0)
+    height_px: int = Field(gt=0)
+    projection: Literal["perspective", "orthographic"] = "perspective"
+
+
+class TruthPart(Record):
+    """One node of a known scene, or the whole of it.
+
+    Attributes:
+        scene: the GLB.
+        node: the node's name; None for the whole scene.
+        azimuth_deg: azimuth of the input camera in the scene's frame.
+    """
+
+    scene: BlobRef
+    node: str | None
+    azimuth_deg: float
+
+
+class IsolatedPart(Record):
+    """One part alone, completed, in the place it has in the source image.
+
+    Attributes:
+        component: the component's name; None for the whole object.
+        rgba: the part on a transparent ground, same frame and size as the source image.
+        visible: 8-bit mask, white where the part is seen in the source.
+        imagined: 8-bit mask, white where the part is completed behind an occluder.
+        camera: the input camera that the image is seen by, in the camera-aligned object frame
+            (input azimuth 0).
+        truth: the node it came from, for a known scene.
+        cost_usd: what the isolator's calls cost.
+        warnings: what the user should know or add.
+    """
+
+    component: str | None
+    rgba: ImageRef
+    visible: ImageRef
+    imagined: ImageRef
+    camera: Camera
+    truth: TruthPart | None = None
+    cost_usd: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+class View(Record):
+    """One posed image: RGBA with straight alpha, and its camera in the part's frame."""
+
+    image: ImageRef
+    camera: Camera
+
+
+class ViewSet(Record):
+    """Posed views of one part in its own frame: centred, fitting the unit sphere.
+
+    Attributes:
+        component: the component's name; None for the whole object.
+        views: at least two.
+        method: how the views were made, in words, for the manifest.
+        truth: the node it came from, for a known scene.
+    """
+
+    component: str | None
+    views: tuple[View, ...] = Field(min_length=2)
+    method: str
+    truth: TruthPart | None = None

@@ -1,0 +1,1 @@
+"""Where artifacts live, and how values become bytes."""

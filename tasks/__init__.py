@@ -1,0 +1,1 @@
+"""Core functions wrapped as Prefect tasks."""
