@@ -1,0 +1,122 @@
+"""Finds the object in an image: by its alpha, or against the background seen at the border."""
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, UInt8
+from scipy import ndimage
+
+from mmpart_core.errors import StageError
+from mmpart_core.images import background, colour, edges
+from mmpart_core.images.background import Background
+
+_WORK_SIDE_PX = 400
+_MIN_CLEAR_SHARE = 0.005  # fewer transparent pixels than this are not a cut-out
+_MIN_SHARE = 0.002
+_MAX_SHARE = 0.985
+_FLOOR = 4.0  # L*a*b*; compression noise of a plain background stays below
+_PIECE_SHARE = 0.02
+_HOLE_SHARE = 0.0005
+
+
+def foreground_mask(rgba: UInt8[np.ndarray, "H W 4"]) -> Bool[np.ndarray, "H W"]:
+    """Where the object is.
+
+    Alpha decides where the image has any. Else the background is modelled from the image's border
+    (``background.estimate_background``), differences are thresholded, cluttered backgrounds are
+    refined with GrabCut (Rother et al. 2004), enclosed background is cut out and the border is
+    snapped to edges at full size.
+
+    Args:
+        rgba: sRGB with straight alpha.
+
+    Raises:
+        StageError: nothing stands out, or no background is seen.
+    """
+    clear = rgba[..., 3] < 128
+    if clear.mean() >= _MIN_CLEAR_SHARE:
+        mask = ~clear
+        _check_share(mask, "its alpha channel")
+        return mask
+    height, width = clear.shape
+    scale = min(1.0, _WORK_SIDE_PX / max(height, width))
+    small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    rgb = np.ascontiguousarray(rgba[..., :3])
+    small = np.asarray(cv2.resize(rgb, small_size, interpolation=cv2.INTER_AREA))
+    mask = _find(small)
+    _check_share(mask, "its difference from the border of the image")
+    if scale == 1.0:
+        return mask
+    large = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    snapped = edges.snap_labels(
+        (large > 0.5).astype(np.int32), colour.lab_from_rgb(rgb), round(1.0 / scale) + 1
+    )
+    return snapped == 1
+
+
+def _check_share(mask: Bool[np.ndarray, "H W"], evidence: str) -> None:
+    share = float(mask.mean())
+    if not _MIN_SHARE <= share <= _MAX_SHARE:
+        what = "nothing stands out" if share < _MIN_SHARE else "no background is seen"
+        raise StageError(
+            f"image of {mask.shape[1]}x{mask.shape[0]} px: {what}: by {evidence} the object covers "
+            f"{100 * share:.1f} % of it, between {100 * _MIN_SHARE:.1f} and "
+            f"{100 * _MAX_SHARE:.1f} % expected; give an image with one object, some plain "
+            "background all around it, or a transparent background (PNG or WebP with alpha)"
+        )
+
+
+def _find(rgb: UInt8[np.ndarray, "H W 3"]) -> Bool[np.ndarray, "H W"]:
+    smooth = np.asarray(cv2.bilateralFilter(rgb, 5, 12, 3))
+    model = background.estimate_background(colour.lab_from_rgb(smooth))
+    low = max(_FLOOR, 3.0 * model.spread)
+    high = max(1.6 * low, min(_otsu(model), 25.0))
+    near = np.asarray(model.distance > low)
+    pieces, _ = ndimage.label(near)
+    kept = np.unique(pieces[model.distance > high])
+    mask = near & np.isin(pieces, kept[kept > 0])
+    if not model.plain and mask.any():
+        mask = _grab_cut(rgb, model, mask, high)
+    return _tidy(mask, model, low)
+
+
+def _otsu(model: Background) -> float:
+    """The threshold that parts the distances best (Otsu 1979), in L*a*b* units."""
+    levels = np.clip(model.distance * 4.0, 0, 255).astype(np.uint8)
+    threshold, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    return float(threshold) / 4.0
+
+
+def _grab_cut(
+    rgb: UInt8[np.ndarray, "H W 3"], model: Background, mask: Bool[np.ndarray, "H W"], high: float
+) -> Bool[np.ndarray, "H W"]:
+    trimap = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    core = ndimage.binary_erosion(mask & (model.distance > high), iterations=4)
+    trimap[core] = cv2.GC_FGD
+    trimap[background.border_ring(*mask.shape) & ~mask] = cv2.GC_BGD
+    if not (trimap == cv2.GC_BGD).any() or not core.any():
+        return mask
+    cv2.setRNGSeed(0)
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    state = np.zeros((1, 65)), np.zeros((1, 65))
+    cut, _, _ = cv2.grabCut(bgr, trimap, None, *state, 4, cv2.GC_INIT_WITH_MASK)
+    return np.isin(cut, (cv2.GC_FGD, cv2.GC_PR_FGD))
+
+
+def _tidy(
+    mask: Bool[np.ndarray, "H W"], model: Background, low: float
+) -> Bool[np.ndarray, "H W"]:
+    """Drop specks, fill holes that do not look like background."""
+    mask = ndimage.binary_opening(mask, iterations=1) | ndimage.binary_erosion(mask)
+    pieces, count = ndimage.label(mask)
+    if not count:
+        return mask
+    areas = np.bincount(pieces.ravel(), minlength=count + 1)
+    areas[0] = 0
+    mask = np.isin(pieces, np.flatnonzero(areas >= _PIECE_SHARE * areas.max()))
+    holes, count = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
+    for index in range(1, count + 1):
+        hole = holes == index
+        is_background = np.median(model.distance[hole]) < low / 2.0
+        if not is_background or hole.mean() < _HOLE_SHARE:
+            mask |= hole
+    return mask
