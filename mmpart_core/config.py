@@ -1,7 +1,7 @@
 """A run's configuration: which back-end makes each stage, with which settings."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -72,7 +72,7 @@ class PipelineConfig(BaseModel):
         """The back-end of one stage."""
         return getattr(self, stage)
 
-    def with_overrides(self, overrides: dict[str, Any]) -> Self:
+    def with_overrides(self, overrides: dict[str, Any]) -> "PipelineConfig":
         """A copy with dotted settings replaced, checked again.
 
         Args:

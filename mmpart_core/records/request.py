@@ -1,6 +1,6 @@
 """What the user asks for."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -28,7 +28,7 @@ class Region(Record):
     mask: ImageRef | None = None
 
     @model_validator(mode="after")
-    def _one_shape(self) -> Self:
+    def _one_shape(self) -> "Region":
         given = {
             "box": self.box is not None,
             "points": bool(self.points),
@@ -36,7 +36,7 @@ class Region(Record):
             "mask": self.mask is not None,
         }
         if not given[self.kind] or sum(given.values()) != 1:
-            raise ValueError(f"region of kind {self.kind!r} must set {self.kind!r} and nothing else")
+            raise ValueError(f"region of kind {self.kind!r} must set that field and no other")
         if self.box is not None and not (self.box[0] < self.box[2] and self.box[1] < self.box[3]):
             raise ValueError(f"region box {self.box} must read left < right and top < bottom")
         return self

@@ -1,0 +1,66 @@
+"""Seeded points on meshes, and which of them can be seen from outside."""
+
+import numpy as np
+import trimesh
+from embreex import rtcore_scene
+from embreex.mesh_construction import TriangleMesh as EmbreeTriangles
+from jaxtyping import Bool, Float, Int
+
+
+def sample_surface(
+    vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"], count: int, seed: int
+) -> tuple[Float[np.ndarray, "P 3"], Float[np.ndarray, "P 3"]]:
+    """Points uniform by area, with the normals of their faces.
+
+    Args:
+        vertices: positions.
+        faces: vertex indices.
+        count: how many points.
+        seed: equal seeds give equal points.
+
+    Raises:
+        ValueError: a mesh without area.
+    """
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    if not len(faces) or not mesh.area > 0:
+        raise ValueError("sampling needs a mesh with at least one face of positive area")
+    points, index = trimesh.sample.sample_surface(mesh, count, seed=seed)
+    return np.asarray(points), np.asarray(mesh.face_normals[index])
+
+
+def sphere_directions(count: int) -> Float[np.ndarray, "N 3"]:
+    """Unit vectors spread evenly over the sphere (Fibonacci lattice)."""
+    index = np.arange(count) + 0.5
+    z = 1.0 - 2.0 * index / count
+    azimuth = np.pi * (1.0 + np.sqrt(5.0)) * index
+    radius = np.sqrt(1.0 - z * z)
+    return np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth), z], axis=-1)
+
+
+def seen_from_outside(
+    vertices: Float[np.ndarray, "V 3"],
+    faces: Int[np.ndarray, "F 3"],
+    points: Float[np.ndarray, "P 3"],
+    directions: int = 128,
+) -> Bool[np.ndarray, "P"]:
+    """Which surface points are on the outer surface: some straight way out is free.
+
+    Args:
+        vertices: the mesh the points lie on.
+        faces: its faces.
+        points: points on it.
+        directions: how many ways out are tried.
+
+    Returns:
+        True where at least one ray from just off the point leaves without a hit.
+    """
+    extent = float(np.ptp(vertices, axis=0).max())
+    scene = rtcore_scene.EmbreeScene()
+    EmbreeTriangles(scene, np.ascontiguousarray(vertices[faces], dtype=np.float32))
+    seen = np.zeros(len(points), dtype=bool)
+    for direction in sphere_directions(directions):
+        hidden = np.flatnonzero(~seen)
+        origins = (points[hidden] + direction * extent * 1e-4).astype(np.float32)
+        towards = np.ascontiguousarray(np.broadcast_to(direction, origins.shape), dtype=np.float32)
+        seen[hidden] = scene.run(origins, towards) < 0
+    return seen
