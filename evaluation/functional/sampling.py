@@ -2,9 +2,10 @@
 
 import numpy as np
 import trimesh
-from embreex import rtcore_scene
-from embreex.mesh_construction import TriangleMesh as EmbreeTriangles
 from jaxtyping import Bool, Float, Int
+
+from mmpart_core.geometry.render import RenderScene
+from mmpart_core.geometry.surface import TriangleMesh
 
 
 def sample_surface(
@@ -24,8 +25,8 @@ def sample_surface(
     mesh = trimesh.Trimesh(vertices, faces, process=False)
     if not len(faces) or not mesh.area > 0:
         raise ValueError("sampling needs a mesh with at least one face of positive area")
-    points, index = trimesh.sample.sample_surface(mesh, count, seed=seed)
-    return np.asarray(points), np.asarray(mesh.face_normals[index])
+    sampled = trimesh.sample.sample_surface(mesh, count, seed=seed)
+    return np.asarray(sampled[0]), np.asarray(mesh.face_normals[sampled[1]])
 
 
 def sphere_directions(count: int) -> Float[np.ndarray, "N 3"]:
@@ -54,13 +55,11 @@ def seen_from_outside(
     Returns:
         True where at least one ray from just off the point leaves without a hit.
     """
-    extent = float(np.ptp(vertices, axis=0).max())
-    scene = rtcore_scene.EmbreeScene()
-    EmbreeTriangles(scene, np.ascontiguousarray(vertices[faces], dtype=np.float32))
+    step = float(np.ptp(vertices, axis=0).max()) * 1e-4
+    scene = RenderScene([TriangleMesh(vertices, faces)])
     seen = np.zeros(len(points), dtype=bool)
     for direction in sphere_directions(directions):
         hidden = np.flatnonzero(~seen)
-        origins = (points[hidden] + direction * extent * 1e-4).astype(np.float32)
-        towards = np.ascontiguousarray(np.broadcast_to(direction, origins.shape), dtype=np.float32)
-        seen[hidden] = scene.run(origins, towards) < 0
+        ways_out = np.tile(direction, (len(hidden), 1))
+        seen[hidden] = scene.cast(points[hidden] + step * direction, ways_out).mesh < 0
     return seen
