@@ -1,0 +1,274 @@
+// The 3D view: loads the GLB, orbits, hides, isolates and explodes parts. Draws only on change.
+import {
+  AmbientLight,
+  Box3,
+  Color,
+  DirectionalLight,
+  PMREMGenerator,
+  PerspectiveCamera,
+  Raycaster,
+  Scene,
+  Sphere,
+  Vector2,
+  Vector3,
+  WebGLRenderer,
+} from "three";
+import { OrbitControls } from "three/addons/controls/OrbitControls.js";
+import { RoomEnvironment } from "three/addons/environments/RoomEnvironment.js";
+import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
+
+const KEY_TURN = Math.PI / 24;
+const CLICK_SLACK_PX = 4;
+const FRAME_MARGIN = 1.12;
+
+function makeRenderer(canvas) {
+  const renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
+  renderer.setPixelRatio(Math.min(window.devicePixelRatio, 2));
+  return renderer;
+}
+
+function lightUp(scene, camera, renderer) {
+  const generator = new PMREMGenerator(renderer);
+  scene.environment = generator.fromScene(new RoomEnvironment(), 0.04).texture;
+  scene.environmentIntensity = 0.55;
+  generator.dispose();
+  // Colours are baked from pictures and hold their light already: mostly even light, and a weak
+  // lamp that follows the eye to show the form.
+  scene.add(new AmbientLight(0xffffff, 1.15));
+  const lamp = new DirectionalLight(0xffffff, 0.9);
+  lamp.position.set(-0.5, 0.8, 1);
+  camera.add(lamp);
+  scene.add(camera);
+}
+
+function collectParts(gltf, data) {
+  const byName = new Map();
+  gltf.scene.traverse((object) => {
+    const name = object.userData.component;
+    if (name !== undefined && !byName.has(name)) byName.set(name, object);
+  });
+  return data.parts
+    .filter((part) => byName.has(part.component))
+    .map((part) => {
+      const object = byName.get(part.component);
+      const offset = new Vector3(...part.offset);
+      return { ...part, object, home: object.position.clone(), offset, materials: [] };
+    });
+}
+
+function ownMaterials(part) {
+  part.object.traverse((node) => {
+    if (!node.isMesh) return;
+    node.material = node.material.clone();
+    part.materials.push({ material: node.material, map: node.material.map, color: node.material.color.clone(), vertexColors: node.material.vertexColors });
+  });
+}
+
+export async function openScene(canvas, data, bytes) {
+  const renderer = makeRenderer(canvas);
+  const scene = new Scene();
+  const camera = new PerspectiveCamera(30, 1, 0.01, 200);
+  lightUp(scene, camera, renderer);
+  const gltf = await new GLTFLoader().parseAsync(bytes, "");
+  scene.add(gltf.scene);
+  const parts = collectParts(gltf, data);
+  parts.forEach(ownMaterials);
+  const controls = new OrbitControls(camera, canvas);
+  const view = new PartView({ renderer, scene, camera, controls, canvas, parts, data });
+  await renderer.compileAsync(scene, camera);
+  view.start();
+  return view;
+}
+
+class PartView {
+  constructor(fields) {
+    Object.assign(this, fields);
+    this.amount = 0;
+    this.only = null;
+    this.hidden = new Set();
+    this.onPick = () => {};
+    this.pending = false;
+  }
+
+  start() {
+    this.controls.enableDamping = false;
+    this.controls.addEventListener("change", () => this.draw());
+    this.watchPointer();
+    this.canvas.addEventListener("keydown", (event) => this.onKey(event));
+    new ResizeObserver(() => this.resize()).observe(this.canvas.parentElement);
+    this.resize();
+    this.reset();
+  }
+
+  draw() {
+    if (this.pending) return;
+    this.pending = true;
+    requestAnimationFrame(() => {
+      this.pending = false;
+      this.renderer.render(this.scene, this.camera);
+    });
+  }
+
+  resize() {
+    const { clientWidth: width, clientHeight: height } = this.canvas.parentElement;
+    if (width === 0 || height === 0) return;
+    this.camera.aspect = width / height;
+    this.renderer.setSize(width, height, false);
+    this.setFieldOfView();
+    this.draw();
+  }
+
+  // The object's extent from the input camera fills the shorter side of the frame.
+  setFieldOfView() {
+    const half = Math.tan(this.halfAngle ?? Math.PI / 12) / Math.min(1, this.camera.aspect);
+    this.camera.fov = (2 * Math.atan(half) * 180) / Math.PI;
+    this.camera.updateProjectionMatrix();
+  }
+
+  bounds() {
+    const box = new Box3();
+    this.parts.forEach((part) => box.expandByObject(part.object));
+    return box.getBoundingSphere(new Sphere());
+  }
+
+  reset() {
+    this.setExplode(0);
+    const { center, radius } = this.bounds();
+    const eye = new Vector3(...this.data.camera.position);
+    const direction = eye.clone().sub(center).normalize();
+    const distance = Math.max(eye.distanceTo(center), radius * 1.6);
+    this.halfAngle = Math.asin(radius / distance) * FRAME_MARGIN;
+    this.camera.position.copy(center).addScaledVector(direction, distance);
+    this.camera.near = distance / 100;
+    this.camera.far = distance * 50;
+    this.controls.target.copy(center);
+    this.controls.minDistance = radius * 0.3;
+    this.controls.maxDistance = distance * 8;
+    this.setFieldOfView();
+    this.controls.update();
+    this.draw();
+  }
+
+  // Moves the parts apart; the eye steps back so that all of them stay in the frame.
+  setExplode(amount) {
+    const before = this.bounds().radius;
+    this.amount = amount;
+    for (const part of this.parts) {
+      part.object.position.copy(part.home).addScaledVector(part.offset, amount);
+      part.object.updateMatrixWorld(true);
+    }
+    const ratio = this.bounds().radius / before;
+    const arm = this.camera.position.clone().sub(this.controls.target).multiplyScalar(ratio);
+    this.camera.position.copy(this.controls.target).add(arm);
+    this.controls.update();
+    this.draw();
+  }
+
+  setVisible(component, visible) {
+    if (visible) this.hidden.delete(component);
+    else this.hidden.add(component);
+    this.applyVisibility();
+  }
+
+  // Shows one part alone, or all that are not hidden with null.
+  setOnly(component) {
+    this.only = component;
+    this.applyVisibility();
+  }
+
+  applyVisibility() {
+    for (const part of this.parts) {
+      const { component } = part;
+      part.object.visible = this.only ? component === this.only : !this.hidden.has(component);
+    }
+    this.draw();
+  }
+
+  setTint(on) {
+    for (const part of this.parts) {
+      for (const { material, map, color, vertexColors } of part.materials) {
+        material.map = on ? null : map;
+        material.vertexColors = on ? false : vertexColors;
+        material.color.copy(on ? new Color(part.color) : color);
+        material.needsUpdate = true;
+      }
+    }
+    this.draw();
+  }
+
+  highlight(component) {
+    for (const part of this.parts) {
+      const lit = part.component === component;
+      for (const { material } of part.materials) {
+        if (!material.emissive) continue;
+        material.emissive.set(lit ? part.color : 0x000000);
+        material.emissiveIntensity = lit ? 0.35 : 1;
+      }
+    }
+    this.draw();
+  }
+
+  watchPointer() {
+    let down = null;
+    this.canvas.addEventListener("pointerdown", (event) => {
+      down = [event.clientX, event.clientY];
+    });
+    this.canvas.addEventListener("pointerup", (event) => {
+      if (!down) return;
+      const moved = Math.hypot(event.clientX - down[0], event.clientY - down[1]);
+      down = null;
+      if (moved <= CLICK_SLACK_PX) this.onPick(this.partAt(event));
+    });
+  }
+
+  partAt(event) {
+    const frame = this.canvas.getBoundingClientRect();
+    const point = new Vector2(
+      ((event.clientX - frame.left) / frame.width) * 2 - 1,
+      1 - ((event.clientY - frame.top) / frame.height) * 2,
+    );
+    const caster = new Raycaster();
+    caster.setFromCamera(point, this.camera);
+    const shown = this.parts.filter((part) => part.object.visible);
+    const hit = caster.intersectObjects(shown.map((part) => part.object))[0];
+    if (!hit) return null;
+    const owner = shown.find((part) => {
+      let node = hit.object;
+      while (node && node !== part.object) node = node.parent;
+      return node === part.object;
+    });
+    return owner ? owner.component : null;
+  }
+
+  onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const actions = {
+      ArrowLeft: () => this.controls.rotateLeft(KEY_TURN),
+      ArrowRight: () => this.controls.rotateLeft(-KEY_TURN),
+      ArrowUp: () => this.controls.rotateUp(KEY_TURN),
+      ArrowDown: () => this.controls.rotateUp(-KEY_TURN),
+      "+": () => this.controls.dollyIn(1.1),
+      "=": () => this.controls.dollyIn(1.1),
+      "-": () => this.controls.dollyOut(1.1),
+      Home: () => this.reset(),
+    };
+    if (!actions[event.key]) return;
+    event.preventDefault();
+    actions[event.key]();
+    this.controls.update();
+    this.draw();
+  }
+
+  state() {
+    return {
+      parts: this.parts.map((part) => ({
+        component: part.component,
+        visible: part.object.visible,
+        position: part.object.position.toArray(),
+      })),
+      camera: this.camera.position.toArray(),
+      amount: this.amount,
+      triangles: this.renderer.info.render.triangles,
+    };
+  }
+}
