@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ def nearest_distances(
     prediction: Float[np.ndarray, "P 3"], truth: Float[np.ndarray, "Q 3"]
 ) -> NearestDistances:
     """Euclidean nearest-neighbour distances both ways (k-d tree)."""
-    to_truth, truth_index = cKDTree(truth).query(prediction)
-    to_prediction, prediction_index = cKDTree(prediction).query(truth)
+    to_truth, truth_index = KDTree(truth).query(prediction)
+    to_prediction, prediction_index = KDTree(prediction).query(truth)
     return NearestDistances(to_truth, to_prediction, truth_index, prediction_index)
 
 
