@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
 
@@ -20,8 +20,8 @@ class NearestDistances:
 
     to_truth: Float[np.ndarray, "P"]
     to_prediction: Float[np.ndarray, "Q"]
-    truth_index: np.ndarray
-    prediction_index: np.ndarray
+    truth_index: Int[np.ndarray, "P"]
+    prediction_index: Int[np.ndarray, "Q"]
 
 
 def nearest_distances(
@@ -30,7 +30,12 @@ def nearest_distances(
     """Euclidean nearest-neighbour distances both ways (k-d tree)."""
     to_truth, truth_index = KDTree(truth).query(prediction)
     to_prediction, prediction_index = KDTree(prediction).query(truth)
-    return NearestDistances(to_truth, to_prediction, truth_index, prediction_index)
+    return NearestDistances(
+        np.asarray(to_truth),
+        np.asarray(to_prediction),
+        np.asarray(truth_index),
+        np.asarray(prediction_index),
+    )
 
 
 def chamfer_distance(distances: NearestDistances) -> float:
