@@ -21,11 +21,13 @@ class Background:
 
     Attributes:
         distance: L*a*b* distance to the nearest background colour expected at that pixel.
+        chroma: the part of it that is not lightness; small in shadows.
         spread: standard deviation of the background around its model.
         plain: one smooth colour or gradient explains most of the border.
     """
 
     distance: Float32[np.ndarray, "H W"]
+    chroma: Float32[np.ndarray, "H W"]
     spread: float
     plain: bool
 
@@ -42,11 +44,12 @@ def estimate_background(lab: Float32[np.ndarray, "H W 3"]) -> Background:
     ring = border_ring(lab.shape[0], lab.shape[1])
     surface, spread, inliers = _fit_surface(lab, ring)
     distance = np.linalg.norm(lab - surface, axis=-1)
+    chroma = np.linalg.norm((lab - surface)[..., 1:], axis=-1)
     plain = spread <= _PLAIN_SPREAD and inliers >= _PLAIN_INLIERS
     if not plain:
         distance = np.minimum(distance, _cluster_distance(lab, ring))
         spread = float(np.median(distance[ring]) * 1.4826)
-    return Background(distance.astype(np.float32), float(spread), plain)
+    return Background(distance.astype(np.float32), chroma.astype(np.float32), float(spread), plain)
 
 
 def border_ring(height: int, width: int) -> Bool[np.ndarray, "H W"]:

@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int32
-from scipy import ndimage
 
 _MIN_WEIGHT = 1e-3
 
@@ -40,36 +39,45 @@ def snap_labels(
     best = np.full(labels.shape, np.inf, np.float32)
     snapped = labels.copy()
     for label in np.unique(labels[band]):
-        own = (labels == label) & ~band
-        near = ndimage.find_objects((band & (labels == label)).astype(np.int32))
-        if not near or near[0] is None:
-            continue
-        window = _grown(near[0], 4 * radius_px, labels.shape)
-        distance = _local_distance(own[window], lab[window], radius_px)
+        own = labels == label
+        window = _window(band & own, 4 * radius_px)
+        distance = _local_distance(own[window], band[window], lab[window], radius_px)
         closer = band[window] & (distance < best[window])
         best[window][closer] = distance[closer]
         snapped[window][closer] = label
     return snapped
 
 
-def _grown(
-    window: tuple[slice, ...], by_px: int, shape: tuple[int, ...]
-) -> tuple[slice, slice]:
-    rows, columns = window
+def _window(mask: Bool[np.ndarray, "H W"], margin_px: int) -> tuple[slice, slice]:
+    """The bounding box of a mask, a margin wider."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return (
-        slice(max(rows.start - by_px, 0), min(rows.stop + by_px, shape[0])),
-        slice(max(columns.start - by_px, 0), min(columns.stop + by_px, shape[1])),
+        slice(max(int(rows[0]) - margin_px, 0), int(rows[-1]) + margin_px + 1),
+        slice(max(int(columns[0]) - margin_px, 0), int(columns[-1]) + margin_px + 1),
     )
 
 
 def _local_distance(
-    own: Bool[np.ndarray, "H W"], lab: Float32[np.ndarray, "H W 3"], radius_px: int
+    labelled: Bool[np.ndarray, "H W"],
+    band: Bool[np.ndarray, "H W"],
+    lab: Float32[np.ndarray, "H W 3"],
+    radius_px: int,
 ) -> Float32[np.ndarray, "H W"]:
-    """Distance of each pixel's colour to the label's colour around it; infinite far from it."""
-    weight = own.astype(np.float32)
-    sigma = float(radius_px)
-    total = cv2.GaussianBlur(weight, (0, 0), sigma)
-    mean = cv2.GaussianBlur(lab * weight[..., None], (0, 0), sigma)
-    mean /= np.maximum(total, _MIN_WEIGHT)[..., None]
+    """Distance of each pixel's colour to the label's colour around it; infinite far from it.
+
+    Structures thinner than the band have no pixels outside it; theirs are used instead.
+    """
+    core_mean, core_total = _window_mean(labelled & ~band, lab, radius_px)
+    all_mean, all_total = _window_mean(labelled, lab, radius_px)
+    mean = np.where((core_total > _MIN_WEIGHT)[..., None], core_mean, all_mean)
     distance = np.linalg.norm(lab - mean, axis=-1)
-    return np.where(total > _MIN_WEIGHT, distance, np.inf).astype(np.float32)
+    return np.where(all_total > _MIN_WEIGHT, distance, np.inf).astype(np.float32)
+
+
+def _window_mean(
+    mask: Bool[np.ndarray, "H W"], lab: Float32[np.ndarray, "H W 3"], radius_px: int
+) -> tuple[Float32[np.ndarray, "H W 3"], Float32[np.ndarray, "H W"]]:
+    weight = mask.astype(np.float32)
+    total = np.asarray(cv2.GaussianBlur(weight, (0, 0), float(radius_px)), dtype=np.float32)
+    mean = np.asarray(cv2.GaussianBlur(lab * weight[..., None], (0, 0), float(radius_px)))
+    return (mean / np.maximum(total, _MIN_WEIGHT)[..., None]).astype(np.float32), total

@@ -2,11 +2,10 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
-from scipy import ndimage
+from jaxtyping import Bool, Float32, UInt8
 
 from mmpart_core.errors import StageError
-from mmpart_core.images import background, colour, edges
+from mmpart_core.images import background, colour, edges, morphology
 from mmpart_core.images.background import Background
 
 _WORK_SIDE_PX = 400
@@ -15,7 +14,11 @@ _MIN_SHARE = 0.002
 _MAX_SHARE = 0.985
 _FLOOR = 4.0  # L*a*b*; compression noise of a plain background stays below
 _PIECE_SHARE = 0.02
-_HOLE_SHARE = 0.0005
+_HOLE_SHARE = 0.001
+_SHADOW_CHROMA = 7.0
+_SHADOW_DEPTH = 45.0
+_SHADOW_SLOPE = 1.0  # L*a*b* per pixel; the edge of an object is steeper
+_SHADOW_KEEPS = 0.5
 
 
 def foreground_mask(rgba: UInt8[np.ndarray, "H W 4"]) -> Bool[np.ndarray, "H W"]:
@@ -44,8 +47,6 @@ def foreground_mask(rgba: UInt8[np.ndarray, "H W 4"]) -> Bool[np.ndarray, "H W"]
     small = np.asarray(cv2.resize(rgb, small_size, interpolation=cv2.INTER_AREA))
     mask = _find(small)
     _check_share(mask, "its difference from the border of the image")
-    if scale == 1.0:
-        return mask
     large = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     snapped = edges.snap_labels(
         (large > 0.5).astype(np.int32), colour.lab_from_rgb(rgb), round(1.0 / scale) + 1
@@ -66,17 +67,36 @@ def _check_share(mask: Bool[np.ndarray, "H W"], evidence: str) -> None:
 
 
 def _find(rgb: UInt8[np.ndarray, "H W 3"]) -> Bool[np.ndarray, "H W"]:
-    smooth = np.asarray(cv2.bilateralFilter(rgb, 5, 12, 3))
-    model = background.estimate_background(colour.lab_from_rgb(smooth))
+    smooth = colour.lab_from_rgb(np.asarray(cv2.bilateralFilter(rgb, 5, 12, 3)))
+    model = background.estimate_background(smooth)
     low = max(_FLOOR, 3.0 * model.spread)
     high = max(1.6 * low, min(_otsu(model), 25.0))
     near = np.asarray(model.distance > low)
-    pieces, _ = ndimage.label(near)
-    kept = np.unique(pieces[model.distance > high])
-    mask = near & np.isin(pieces, kept[kept > 0])
+    mask = morphology.touching(near, model.distance > high)
     if not model.plain and mask.any():
         mask = _grab_cut(rgb, model, mask, high)
-    return _tidy(mask, model, low)
+    mask = _without_shadows(mask, model, smooth)
+    return _tidy(mask, model, low, high)
+
+
+def _without_shadows(
+    mask: Bool[np.ndarray, "H W"], model: Background, lab: Float32[np.ndarray, "H W 3"]
+) -> Bool[np.ndarray, "H W"]:
+    """Let the background flow into soft shadows and glows: its hue, no edge on the way."""
+    soft = mask & (model.chroma < _SHADOW_CHROMA) & (model.distance < _SHADOW_DEPTH)
+    soft &= _steepness(lab) < _SHADOW_SLOPE
+    flow = morphology.opened(soft | ~mask, 2)
+    reached = morphology.touching(flow, ~mask)
+    shadow = morphology.grown_within(reached, soft, 3) & soft
+    kept = mask & ~shadow
+    # An object as pale and smooth as a shadow would be lost as a whole: then it is no shadow.
+    return kept if kept.sum() > _SHADOW_KEEPS * mask.sum() else mask
+
+
+def _steepness(lab: Float32[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "H W"]:
+    """Change of colour per pixel, in L*a*b* units."""
+    across, down = cv2.Sobel(lab, cv2.CV_32F, 1, 0), cv2.Sobel(lab, cv2.CV_32F, 0, 1)
+    return (np.sqrt((across**2 + down**2).sum(axis=-1)) / 8.0).astype(np.float32)
 
 
 def _otsu(model: Background) -> float:
@@ -90,7 +110,7 @@ def _grab_cut(
     rgb: UInt8[np.ndarray, "H W 3"], model: Background, mask: Bool[np.ndarray, "H W"], high: float
 ) -> Bool[np.ndarray, "H W"]:
     trimap = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    core = ndimage.binary_erosion(mask & (model.distance > high), iterations=4)
+    core = morphology.eroded(mask & (model.distance > high), 3)
     trimap[core] = cv2.GC_FGD
     trimap[background.border_ring(*mask.shape) & ~mask] = cv2.GC_BGD
     if not (trimap == cv2.GC_BGD).any() or not core.any():
@@ -98,25 +118,20 @@ def _grab_cut(
     cv2.setRNGSeed(0)
     bgr = np.ascontiguousarray(rgb[..., ::-1])
     state = np.zeros((1, 65)), np.zeros((1, 65))
-    cut, _, _ = cv2.grabCut(bgr, trimap, None, *state, 4, cv2.GC_INIT_WITH_MASK)
+    cut, _, _ = cv2.grabCut(bgr, trimap, (0, 0, 1, 1), *state, 4, cv2.GC_INIT_WITH_MASK)
     return np.isin(cut, (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 
 def _tidy(
-    mask: Bool[np.ndarray, "H W"], model: Background, low: float
+    mask: Bool[np.ndarray, "H W"], model: Background, low: float, high: float
 ) -> Bool[np.ndarray, "H W"]:
-    """Drop specks, fill holes that do not look like background."""
-    mask = ndimage.binary_opening(mask, iterations=1) | ndimage.binary_erosion(mask)
-    pieces, count = ndimage.label(mask)
-    if not count:
-        return mask
-    areas = np.bincount(pieces.ravel(), minlength=count + 1)
-    areas[0] = 0
-    mask = np.isin(pieces, np.flatnonzero(areas >= _PIECE_SHARE * areas.max()))
-    holes, count = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
+    """Drop specks and faint threads, fill holes that do not look like background."""
+    mask = morphology.opened(mask, 1) | (mask & (model.distance > high))
+    mask = morphology.without_specks(mask, _PIECE_SHARE * morphology.largest_piece_px(mask))
+    labels, count = morphology.pieces(morphology.holes(mask))
     for index in range(1, count + 1):
-        hole = holes == index
-        is_background = np.median(model.distance[hole]) < low / 2.0
+        hole = labels == index
+        is_background = float(np.median(model.distance[hole])) < low / 2.0
         if not is_background or hole.mean() < _HOLE_SHARE:
             mask |= hole
     return mask

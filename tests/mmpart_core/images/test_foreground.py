@@ -1,0 +1,120 @@
+"""Foreground, against scenes drawn here whose truth is known."""
+
+import cv2
+import numpy as np
+import pytest
+
+from mmpart_core.errors import StageError
+from mmpart_core.images.foreground import foreground_mask
+
+SIDE = 300
+
+
+def disc(row: float, column: float, radius: float, side: int = SIDE) -> np.ndarray:
+    rows, columns = np.mgrid[0:side, 0:side]
+    return (rows - row) ** 2 + (columns - column) ** 2 < radius**2
+
+
+def opaque(rgb: np.ndarray) -> np.ndarray:
+    alpha = np.full((*rgb.shape[:2], 1), 255, np.uint8)
+    return np.concatenate([np.clip(rgb, 0, 255).astype(np.uint8), alpha], axis=-1)
+
+
+def iou(left: np.ndarray, right: np.ndarray) -> float:
+    return float((left & right).sum() / (left | right).sum())
+
+
+def plain(noise: float = 0.0) -> np.ndarray:
+    return np.full((SIDE, SIDE, 3), 235.0) + np.random.default_rng(0).normal(
+        0, noise, (SIDE, SIDE, 3)
+    )
+
+
+def gradient() -> np.ndarray:
+    rows, columns = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    return np.stack([120 + 90 * rows, 140 + 60 * columns, 160 + 40 * rows * columns], axis=-1)
+
+
+def wall_and_floor() -> np.ndarray:
+    image = np.full((SIDE, SIDE, 3), (214.0, 196.0, 170.0))
+    image[190:] = (150, 105, 70)
+    grain = np.random.default_rng(1).normal(0, 6, (SIDE, SIDE, 1))
+    return image + cv2.GaussianBlur(grain, (0, 0), 2)[..., None] * 3
+
+
+@pytest.mark.parametrize(
+    ("background", "least"),
+    [(plain(), 0.98), (plain(4.0), 0.97), (gradient(), 0.97), (wall_and_floor(), 0.93)],
+    ids=["plain", "noisy", "gradient", "wall and floor"],
+)
+def test_object_on_a_background_is_found(background: np.ndarray, least: float) -> None:
+    truth = disc(150, 140, 70)
+    background[truth] = (40, 70, 160)
+    assert iou(foreground_mask(opaque(background)), truth) > least
+
+
+def test_object_cut_off_by_the_frame_is_not_taken_for_background() -> None:
+    image, truth = plain(), disc(270, 150, 90)
+    image[truth] = (160, 30, 30)
+    assert iou(foreground_mask(opaque(image)), truth) > 0.97
+
+
+def test_enclosed_background_is_not_foreground() -> None:
+    image, truth = plain(), disc(150, 150, 90) & ~disc(150, 150, 40)
+    image[truth] = (160, 30, 30)
+    assert iou(foreground_mask(opaque(image)), truth) > 0.97
+
+
+def test_soft_shadow_is_left_out() -> None:
+    image, truth = plain(), disc(130, 150, 70)
+    shadow = cv2.GaussianBlur(disc(215, 170, 50).astype(np.float64), (0, 0), 16)
+    image -= 70 * shadow[..., None]
+    image[truth] = (160, 60, 30)
+    assert iou(foreground_mask(opaque(image)), truth) > 0.93
+
+
+def test_thin_structures_of_a_large_image_survive() -> None:
+    truth = np.zeros((1000, 1000), dtype=bool)
+    truth[200:800, 300:700] = True
+    truth[230:770, 330:670] = False
+    truth[400:405, 330:670] = True
+    image = np.full((1000, 1000, 3), 250.0)
+    image[truth] = (70, 60, 50)
+    found = foreground_mask(opaque(image))
+    assert iou(found, truth) > 0.95
+    assert found[402, 350:650].mean() > 0.95
+
+
+def test_alpha_decides_where_there_is_any() -> None:
+    truth = disc(100, 120, 60)
+    image = opaque(np.random.default_rng(2).uniform(0, 255, (SIDE, SIDE, 3)))
+    image[..., 3] = truth * 255
+    assert np.array_equal(foreground_mask(image), truth)
+
+
+def test_a_few_transparent_pixels_are_no_cut_out() -> None:
+    image, truth = plain(), disc(150, 150, 70)
+    image[truth] = (40, 70, 160)
+    pixels = opaque(image)
+    pixels[0, 0, 3] = 0
+    assert iou(foreground_mask(pixels), truth) > 0.97
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.full((64, 64, 4), 255, np.uint8),
+        np.full((1, 1, 4), 255, np.uint8),
+        np.zeros((64, 64, 4), np.uint8),
+    ],
+    ids=["blank", "one pixel", "all transparent"],
+)
+def test_nothing_found_says_what_to_give(pixels: np.ndarray) -> None:
+    with pytest.raises(StageError, match=r"nothing stands out.*covers 0.0 %.*background"):
+        foreground_mask(pixels)
+
+
+def test_same_image_gives_same_mask() -> None:
+    image = wall_and_floor()
+    image[disc(150, 140, 70)] = (40, 70, 160)
+    assert np.array_equal(foreground_mask(opaque(image)), foreground_mask(opaque(image)))
