@@ -1,0 +1,129 @@
+"""Typed arrays and images of a glTF document."""
+
+import base64
+import binascii
+import io
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, UnidentifiedImageError
+
+from mmpart_core.errors import InputError
+
+_DTYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+
+
+class Buffers:
+    """Reads accessors and images; each image is decoded once."""
+
+    def __init__(self, document: dict[str, Any], binary: bytes) -> None:
+        self._document = document
+        self._images: dict[int, UInt8[np.ndarray, "H W 4"]] = {}
+        self._buffers = [
+            _buffer(entry, index, binary) for index, entry in enumerate(document.get("buffers", []))
+        ]
+
+    def array(self, index: int) -> np.ndarray:
+        """An accessor's values as stored: (count,) for scalars, (count, width) otherwise.
+
+        Raises:
+            InputError: it reaches beyond its buffer.
+        """
+        accessor = self._document["accessors"][index]
+        dtype, width = np.dtype(_DTYPES[accessor["componentType"]]), _WIDTHS[accessor["type"]]
+        values = np.zeros((accessor["count"], width), dtype=dtype)
+        if "bufferView" in accessor:
+            offset = accessor.get("byteOffset", 0)
+            values = self._strided(accessor["bufferView"], offset, accessor["count"], width, dtype)
+        if "sparse" in accessor:
+            values = self._sparse(values, accessor["sparse"])
+        return values.reshape(-1) if width == 1 else values
+
+    def floats(self, index: int) -> Float[np.ndarray, "..."]:
+        """An accessor's values as float64; normalised integers are scaled to [-1, 1]."""
+        values = self.array(index)
+        scaled = values.astype(np.float64)
+        if self._document["accessors"][index].get("normalized") and values.dtype.kind in "iu":
+            return np.maximum(scaled / np.iinfo(values.dtype).max, -1.0)
+        return scaled
+
+    def image(self, index: int) -> UInt8[np.ndarray, "H W 4"]:
+        """A decoded image, sRGB with straight alpha.
+
+        Raises:
+            InputError: it is outside the file or cannot be decoded.
+        """
+        if index not in self._images:
+            entry = self._document["images"][index]
+            data = (
+                self._bytes(entry["bufferView"])
+                if "bufferView" in entry
+                else _data_uri(entry.get("uri", ""), f"image {index}")
+            )
+            try:
+                with Image.open(io.BytesIO(data)) as picture:
+                    self._images[index] = np.array(picture.convert("RGBA"))
+            except (UnidentifiedImageError, OSError) as error:
+                raise InputError(
+                    f"GLB: image {index} cannot be decoded ({error}); export it as PNG or JPEG"
+                ) from error
+        return self._images[index]
+
+    def _bytes(self, view_index: int) -> bytes:
+        view = self._document["bufferViews"][view_index]
+        start = view.get("byteOffset", 0)
+        data = self._buffers[view["buffer"]][start : start + view["byteLength"]]
+        if len(data) < view["byteLength"]:
+            raise InputError(
+                f"GLB: buffer view {view_index} needs {view['byteLength']} bytes, "
+                f"{len(data)} are there; copy the file again"
+            )
+        return data
+
+    def _strided(
+        self, view_index: int, offset: int, count: int, width: int, dtype: np.dtype
+    ) -> np.ndarray:
+        data = self._bytes(view_index)
+        tight = width * dtype.itemsize
+        stride = self._document["bufferViews"][view_index].get("byteStride", tight)
+        if count and offset + stride * (count - 1) + tight > len(data):
+            raise InputError(
+                f"GLB: an accessor reaches beyond buffer view {view_index}; export the scene again"
+            )
+        return np.ndarray((count, width), dtype, data, offset, (stride, dtype.itemsize))
+
+    def _sparse(self, values: np.ndarray, sparse: dict[str, Any]) -> np.ndarray:
+        where, what = sparse["indices"], sparse["values"]
+        dtype = np.dtype(_DTYPES[where["componentType"]])
+        rows = self._strided(
+            where["bufferView"], where.get("byteOffset", 0), sparse["count"], 1, dtype
+        )
+        values = values.copy()
+        values[rows.reshape(-1)] = self._strided(
+            what["bufferView"],
+            what.get("byteOffset", 0),
+            sparse["count"],
+            values.shape[1],
+            values.dtype,
+        )
+        return values
+
+
+def _buffer(entry: dict[str, Any], index: int, binary: bytes) -> bytes:
+    if "uri" in entry:
+        return _data_uri(entry["uri"], f"buffer {index}")
+    return binary
+
+
+def _data_uri(uri: str, what: str) -> bytes:
+    head, _, body = uri.partition(",")
+    if not head.startswith("data:"):
+        raise InputError(
+            f"GLB: {what} is in another file ('{uri[:60]}'); export the scene as one .glb"
+        )
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise InputError(f"GLB: {what}: its data URI is not base64 ({error})") from error
