@@ -17,7 +17,7 @@ CREASE_ANGLE_DEG = 40.0
 KEY_DIRECTION = np.array([0.62, -0.42, 0.66]) / np.linalg.norm([0.62, -0.42, 0.66])
 KEY_STRENGTH = 0.48
 FILL_STRENGTH = 0.14
-SKY_STRENGTH, GROUND_STRENGTH = 0.62, 0.34
+SKY_STRENGTH, GROUND_STRENGTH = 0.62, 0.42
 # A vertex shared by more corners than this (the hub of a fan) keeps flat normals: pairing its
 # corners would cost the square of their number.
 _MOST_CORNERS = 64

@@ -1,0 +1,83 @@
+"""Views of a known scene: the true part drawn at Zero123++'s poses."""
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from mmpart_core.backends import BackendSettings
+from mmpart_core.errors import BackendError
+from mmpart_core.geometry import cameras, transforms
+from mmpart_core.geometry.cameras import Zero123PlusVersion
+from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.geometry.render import RenderScene
+from mmpart_core.geometry.surface import TriangleMesh
+from mmpart_core.geometry.truth_scene import TruthGeometry
+from mmpart_core.multiview.protocol import GeneratedViews, PartImage
+
+
+class Settings(BackendSettings):
+    """Which poses, and how they are drawn."""
+
+    version: Zero123PlusVersion = Field(
+        default="v1.2", description="Release of Zero123++ whose six poses and lens are used."
+    )
+    size_px: int = Field(
+        default=320, ge=16, le=2048, description="Side of a view; Zero123++ makes 320."
+    )
+    supersample: int = Field(
+        default=2, ge=1, le=8, description="Rays along each side of a pixel, against jagged rims."
+    )
+    shading: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="0 draws bare base colours, which is what reconstruction should learn; up to 1 "
+        "blends in a soft studio light.",
+    )
+
+
+class GroundTruthViews:
+    """Draws the true part, or the whole scene, at six fixed poses."""
+
+    VERSION: ClassVar[str] = "1"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def open(self) -> None:
+        """Nothing to load."""
+
+    def generate(self, part: PartImage, seed: int) -> GeneratedViews:
+        """Draw the views.
+
+        Raises:
+            BackendError: there is no known scene.
+            InputError: the scene has no node of that name.
+        """
+        if part.truth is None:
+            raise BackendError(
+                "multiview 'groundtruth' needs a known scene and the request has none; give a GLB "
+                "with one node per component, or choose another multiview.kind"
+            )
+        options = self._settings
+        scene = RenderScene(_meshes(part.truth, part.node, part.azimuth_deg))
+        poses = cameras.zero123plus_cameras(options.version, options.size_px)
+        rgba = [
+            scene.render(pose, supersample=options.supersample, shading=options.shading).rgba
+            for pose in poses
+        ]
+        what = "the whole known scene" if part.node is None else f"known node {part.node!r}"
+        method = f"{what} drawn at the six poses of Zero123++ {options.version}"
+        return GeneratedViews(PosedViews(np.stack(rgba), poses), method)
+
+
+def _meshes(truth: TruthGeometry, node: str | None, azimuth_deg: float) -> list[TriangleMesh]:
+    """What to draw, turned so that the input camera is at azimuth 0."""
+    if node is not None:
+        return [truth.part_frame(node, azimuth_deg)[0]]
+    turn = transforms.rotation_z(-azimuth_deg)
+    return [mesh.transformed(turn) for mesh in truth.parts.values()]
+
+
+BACKEND = GroundTruthViews
