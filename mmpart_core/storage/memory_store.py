@@ -18,14 +18,22 @@ class MemoryStore:
         return BlobRef(sha256=digest, size=len(data), media=media)
 
     def get(self, ref: BlobRef) -> bytes:
-        """See ``BlobStore.get``."""
-        if ref.sha256 not in self.blobs:
-            raise BlobMissingError(f"blob {ref.sha256[:12]} ({ref.media}) is not in the store")
-        data = self.blobs[ref.sha256]
+        """See ``BlobStore.get``; an altered blob is removed, so that it can be put again."""
+        data = self.blobs.get(ref.sha256)
+        if data is None:
+            raise BlobMissingError(
+                f"blob {ref.sha256[:12]} ({ref.media}, {ref.size} bytes) is not in this process's "
+                "memory; run again to make it anew, or give the input again"
+            )
         if digest_of(data) != ref.sha256:
-            raise BlobCorruptError(f"blob {ref.sha256[:12]} ({ref.media}) was altered")
+            del self.blobs[ref.sha256]
+            raise BlobCorruptError(
+                f"blob {ref.sha256[:12]} ({ref.media}) was altered: expected {ref.size} bytes of "
+                f"that digest, got {len(data)} of another; it was removed, run again"
+            )
         return data
 
     def has(self, ref: BlobRef) -> bool:
         """See ``BlobStore.has``."""
-        return len(self.blobs.get(ref.sha256, b"")) == ref.size and ref.sha256 in self.blobs
+        data = self.blobs.get(ref.sha256)
+        return data is not None and len(data) == ref.size
