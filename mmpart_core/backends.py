@@ -13,7 +13,7 @@ import json
 import pkgutil
 import threading
 from types import ModuleType
-from typing import Any, ClassVar, Protocol, get_args
+from typing import Any, ClassVar, Protocol, get_args, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -39,6 +39,7 @@ class BackendSettings(BaseModel):
         return self.model_dump(mode="json", exclude=set(self.EXCLUDED_FROM_KEY))
 
 
+@runtime_checkable
 class Backend(Protocol):
     """What every stage's back-end has; the stage's own protocol adds the work.
 

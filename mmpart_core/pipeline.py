@@ -6,7 +6,7 @@ through Prefect; nothing here knows of it.
 
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from mmpart_core import backends, stages
 from mmpart_core.config import PipelineConfig
@@ -27,6 +27,7 @@ from mmpart_core.records import (
 from mmpart_core.storage.blob_store import BlobStore
 
 
+@runtime_checkable
 class StageRunner(Protocol):
     """Does one piece of work and says what it took; a flow's version asks a cache first."""
 

@@ -1,7 +1,7 @@
 """What an assembler must do."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -87,6 +87,7 @@ class Assembly:
     warnings: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class Assembler(Protocol):
     """Places parts so that they match the input image."""
 

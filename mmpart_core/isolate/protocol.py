@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -49,6 +49,7 @@ class Isolation:
     cost_usd: float = 0.0
 
 
+@runtime_checkable
 class ImageEditor(Protocol):
     """Draws one part alone, completed, in the pose it has in the image."""
 

@@ -1,7 +1,7 @@
 """What a surface extractor must do."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
@@ -23,6 +23,7 @@ class ExtractedSurface:
     warnings: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class SurfaceExtractor(Protocol):
     """Turns a field into a clean textured mesh."""
 

@@ -1,7 +1,7 @@
 """What a view generator must do."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -45,6 +45,7 @@ class GeneratedViews:
     method: str
 
 
+@runtime_checkable
 class ViewGenerator(Protocol):
     """Makes consistent views at fixed poses from one image."""
 

@@ -1,7 +1,7 @@
 """What a planner must do."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -24,6 +24,7 @@ class PlanDraft:
     cost_usd: float = 0.0
 
 
+@runtime_checkable
 class PartPlanner(Protocol):
     """Reads image and components, writes one isolation prompt per component."""
 

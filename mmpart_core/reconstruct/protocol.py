@@ -1,7 +1,7 @@
 """What a field trainer must do."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
@@ -24,6 +24,7 @@ class TrainedField:
     warnings: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class FieldTrainer(Protocol):
     """Trains a radiance field with a surface on the posed views of one part."""
 

@@ -1,11 +1,12 @@
 """What a blob store promises."""
 
 import hashlib
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mmpart_core.records import BlobRef
 
 
+@runtime_checkable
 class BlobStore(Protocol):
     """Bytes named by the SHA-256 of their content; a blob is complete or absent."""
 
