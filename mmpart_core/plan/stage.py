@@ -71,9 +71,7 @@ def truth_part(request: ObjectRequest, node: str | None) -> TruthPart | None:
     """The node of the request's known scene that a component stands for, if there is a scene."""
     if request.truth is None:
         return None
-    return TruthPart(
-        scene=request.truth.scene, node=node, azimuth_deg=request.view.azimuth_deg
-    )
+    return TruthPart(scene=request.truth.scene, node=node, azimuth_deg=request.view.azimuth_deg)
 
 
 def _input_camera(request: ObjectRequest, square: framing.FramedSquare) -> Camera:
