@@ -60,9 +60,7 @@ def assemble_object(
             method=placed.method,
             warnings=placed.warnings,
         )
-        for part, placed, iou in zip(
-            task.parts, assembly.placed, composed.part_ious, strict=True
-        )
+        for part, placed, iou in zip(task.parts, assembly.placed, composed.part_ious, strict=True)
     )
     return AssembledObject(
         glb=glb.put_scene(store, composed.nodes),

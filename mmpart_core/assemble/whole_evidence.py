@@ -1,0 +1,108 @@
+"""Views of the whole object as a second witness of where each part is.
+
+A part of known image position slides along its sight lines; its points, seen by the whole
+object's views, must fall on the object and have the colour the view has there.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mmpart_core.assemble.part_samples import PartSamples
+from mmpart_core.geometry import cameras, transforms
+from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.records import Camera
+
+# Pixel distances are in pixels of a 320 px view, the size Zero123++ gives.
+_REFERENCE_PX = 320.0
+_OUTSIDE_CLIP_PX = 6.0
+_COLOR_CLIP = 0.25
+# What a point costs that another part hides: less than a wrong colour, more than a right one.
+_HIDDEN_COST = 0.08
+_SURFACE_TOLERANCE = 0.03
+_ALPHA_THRESHOLD = 128
+
+
+@dataclass(frozen=True)
+class Witness:
+    """One view of the whole object, prepared for lookups.
+
+    Attributes:
+        camera: in the object frame of the input camera.
+        outside: distance of each pixel from the object's silhouette, in reference pixels, clipped.
+        color: sRGB in [0, 1].
+        eye: the camera's position.
+    """
+
+    camera: Camera
+    outside: Float[np.ndarray, "H W"]
+    color: Float[np.ndarray, "H W 3"]
+    eye: Float[np.ndarray, "3"]
+
+
+def prepare_witnesses(
+    views: PosedViews, object_from_whole: Float[np.ndarray, "4 4"]
+) -> tuple[Witness, ...]:
+    """Distance transforms and colours of the whole object's views.
+
+    Args:
+        views: in the whole object's own frame.
+        object_from_whole: similarity into the input camera's object frame.
+    """
+    witnesses: list[Witness] = []
+    for rgba, camera in zip(views.rgba, views.cameras, strict=True):
+        solid = rgba[..., 3] >= _ALPHA_THRESHOLD
+        distance = cv2.distanceTransform((~solid).astype(np.uint8), cv2.DIST_L2, 5)
+        outside = np.minimum(distance * (_REFERENCE_PX / rgba.shape[1]), _OUTSIDE_CLIP_PX)
+        placed = cameras.camera_in_frame(camera, object_from_whole)
+        eye = transforms.to_array(placed.world_from_camera)[:3, 3]
+        color = rgba[..., :3].astype(np.float64) / 255.0
+        witnesses.append(Witness(placed, outside.astype(np.float64), color, eye))
+    return tuple(witnesses)
+
+
+def energies(
+    witness: Witness,
+    points: Float[np.ndarray, "K P 3"],
+    samples: PartSamples,
+    seen: Bool[np.ndarray, "P"],
+    blocker: Float[np.ndarray, "h w"] | None,
+    outside_weight: float,
+) -> Float[np.ndarray, "K"]:
+    """How badly candidate positions of a part agree with one view.
+
+    Args:
+        witness: the view.
+        points: the part's points at each candidate, object frame.
+        samples: the same points' colours.
+        seen: points the part itself does not hide from this view.
+        blocker: depth of the nearest other part, the view's frame at any resolution; None when
+            the others are not placed yet.
+        outside_weight: cost of one reference pixel outside the silhouette.
+
+    Returns:
+        Mean over points of the clipped distance outside the silhouette, plus mean clipped colour
+        difference over the points that the view can see; lower is better.
+    """
+    count, size = points.shape[:2]
+    pixels, depth = cameras.project(witness.camera, points.reshape(-1, 3))
+    height, width = witness.outside.shape
+    column = np.clip(pixels[:, 0], 0, width - 1).astype(np.int64)
+    row = np.clip(pixels[:, 1], 0, height - 1).astype(np.int64)
+    framed = np.abs(pixels - np.array([width, height]) / 2.0).max(axis=1) < max(width, height) / 2.0
+    outside = np.where(framed, witness.outside[row, column], 0.0).reshape(count, size)
+    total = outside_weight * outside.mean(axis=1)
+    if not seen.any():
+        return total
+    wanted = np.tile(samples.colors, (count, 1))
+    difference = np.abs(witness.color[row, column] - wanted).mean(axis=1)
+    cost = np.where(framed, np.minimum(difference, _COLOR_CLIP), 0.0)
+    if blocker is not None:
+        b_row = np.clip(pixels[:, 1] * blocker.shape[0] / height, 0, blocker.shape[0] - 1)
+        b_column = np.clip(pixels[:, 0] * blocker.shape[1] / width, 0, blocker.shape[1] - 1)
+        nearest = blocker[b_row.astype(np.int64), b_column.astype(np.int64)]
+        cost = np.where(depth > nearest + _SURFACE_TOLERANCE, _HIDDEN_COST, cost)
+    share = float(seen.mean())
+    return total + share * cost.reshape(count, size)[:, seen].mean(axis=1)
