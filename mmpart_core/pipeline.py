@@ -5,7 +5,9 @@ through Prefect; nothing here knows of it.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from mmpart_core import backends, stages
@@ -144,6 +146,40 @@ def assembly_inputs(
     }
 
 
+@dataclass(frozen=True)
+class Branch:
+    """What one independent line of work gave: a part, or the whole object's views."""
+
+    runs: tuple[StageRun, ...]
+    part: PartResult | None = None
+    whole_views: ViewSet | None = None
+    failure: PartFailure | None = None
+
+
+def one_after_another(branches: Sequence[Callable[[], Branch]]) -> list[Branch]:
+    """Run independent lines of work in order."""
+    return [branch() for branch in branches]
+
+
+def part_branch(request: ObjectRequest, prompt: PartPrompt, run: StageRunner) -> Branch:
+    """One part's line of work; a failure is a value, so that the others go on."""
+    runs: list[StageRun] = []
+    try:
+        part = make_part(request, prompt, run, runs)
+    except StageFailedError as error:
+        return Branch(runs=tuple(runs), failure=error.failure)
+    return Branch(runs=tuple(runs), part=part)
+
+
+def whole_branch(request: ObjectRequest, plan: PartPlan, run: StageRunner) -> Branch:
+    """The whole object's line of work."""
+    try:
+        views, viewed = make_whole_views(request, plan, run)
+    except StageFailedError as error:
+        return Branch(runs=(), failure=error.failure)
+    return Branch(runs=(viewed,), whole_views=views)
+
+
 def generate_object(
     request: ObjectRequest,
     config: PipelineConfig,
@@ -151,9 +187,7 @@ def generate_object(
     seed: int,
     plan: PartPlan | None = None,
 ) -> ObjectResult:
-    """Run all six stages, part after part.
-
-    A part that fails is recorded and the others go on.
+    """Run all six stages in this process, part after part.
 
     Args:
         request: image and components; the image is in the store.
@@ -166,33 +200,67 @@ def generate_object(
         Everything that was made, and what failed.
     """
     run = direct_runner(config, store, seed)
+    return run_stages(request, config.whole_object_views, run, one_after_another, plan)
+
+
+def run_stages(
+    request: ObjectRequest,
+    whole_object_views: bool,
+    run: StageRunner,
+    run_branches: Callable[[Sequence[Callable[[], Branch]]], list[Branch]],
+    plan: PartPlan | None = None,
+) -> ObjectResult:
+    """The order of the stages, whoever runs them.
+
+    A part that fails is recorded and the others go on.
+
+    Args:
+        request: image and components; the image is in the store.
+        whole_object_views: also make views of the whole object.
+        run: does one piece of work.
+        run_branches: runs independent lines of work, in order or side by side, and gives what
+            they gave in the order they were given.
+        plan: an approved plan to run instead of planning.
+
+    Returns:
+        Everything that was made, and what failed.
+    """
     runs: list[StageRun] = []
-    failures: list[PartFailure] = []
-    parts: list[PartResult] = []
-    whole_views = None
-    assembled = None
-    try:
-        if plan is None:
+    if plan is None:
+        try:
             plan, planned = make_plan(request, run)
-            runs.append(planned)
-        if config.whole_object_views:
-            whole_views, viewed = make_whole_views(request, plan, run)
-            runs.append(viewed)
-        for prompt in plan.prompts:
-            try:
-                parts.append(make_part(request, prompt, run, runs))
-            except StageFailedError as error:
-                failures.append(error.failure)
-        if parts:
-            inputs = assembly_inputs(request, plan, tuple(parts), whole_views)
+        except StageFailedError as error:
+            return ObjectResult(request=request, failures=(error.failure,))
+        runs.append(planned)
+    lines = [partial(part_branch, request, prompt, run) for prompt in plan.prompts]
+    if whole_object_views:
+        lines.insert(0, partial(whole_branch, request, plan, run))
+    return _collect(request, plan, runs, run_branches(lines), run)
+
+
+def _collect(
+    request: ObjectRequest,
+    plan: PartPlan,
+    runs: list[StageRun],
+    branches: list[Branch],
+    run: StageRunner,
+) -> ObjectResult:
+    runs += [stage_run for branch in branches for stage_run in branch.runs]
+    parts = tuple(branch.part for branch in branches if branch.part is not None)
+    failures = [branch.failure for branch in branches if branch.failure is not None]
+    whole_views = next((b.whole_views for b in branches if b.whole_views is not None), None)
+    assembled = None
+    if parts:
+        try:
+            inputs = assembly_inputs(request, plan, parts, whole_views)
             assembled, placed = run("assemble", None, inputs)
             runs.append(placed)
-    except StageFailedError as error:
-        failures.append(error.failure)
+        except StageFailedError as error:
+            failures.append(error.failure)
     return ObjectResult(
         request=request,
         plan=plan,
-        parts=tuple(parts),
+        parts=parts,
         whole_views=whole_views,
         assembled=assembled,
         failures=tuple(failures),
