@@ -155,5 +155,5 @@ def test_assembler(kind: str, known_scene: Any) -> None:
 
 
 def test_a_kind_that_nothing_provides_is_named() -> None:
-    with pytest.raises(backends.UnknownBackendError, match="no back-end 'nothing'.*template"):
+    with pytest.raises(backends.UnknownBackendError, match=r"no back-end 'nothing'.*template"):
         backends.open_backend("plan", "nothing", {})
