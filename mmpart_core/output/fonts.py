@@ -1,0 +1,82 @@
+"""Fonts for labels in any language, from what the machine has."""
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import ImageFont
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+_SYSTEM_FOLDERS = {
+    "darwin": ("/System/Library/Fonts", "/Library/Fonts"),
+    "win32": ("C:/Windows/Fonts",),
+}
+_UNIX_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts")
+_MOST_FILES = 400
+_NO_GLYPH = "\U0010fffe"
+
+
+def font_for(text: str, size_px: int, bold: bool = False) -> Font:
+    """A font that draws a text: DejaVu Sans, else a system font that has all its glyphs.
+
+    Where no font has them, DejaVu draws its box for the missing ones.
+
+    Args:
+        text: what will be drawn.
+        size_px: height of the em square.
+        bold: a heavier face, where the font has one.
+    """
+    basic = _dejavu(size_px, bold)
+    missing = "".join(sorted({char for char in text if not _has_glyph(basic, char)}))
+    if not missing:
+        return basic
+    path = _system_font_with(missing)
+    return basic if path is None else ImageFont.truetype(path, size_px)
+
+
+@lru_cache(maxsize=64)
+def _dejavu(size_px: int, bold: bool) -> Font:
+    """DejaVu Sans as matplotlib ships it, else the face that Pillow carries inside itself."""
+    spec = importlib.util.find_spec("matplotlib")
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    if spec is not None and spec.origin is not None:
+        path = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / name
+        if path.is_file():
+            return ImageFont.truetype(str(path), size_px)
+    return ImageFont.load_default(size_px)
+
+
+def _has_glyph(font: Font, char: str) -> bool:
+    """Whether a font draws a character other than as its box for missing ones."""
+    if char.isspace() or not char.isprintable():
+        return True
+    return bytes(font.getmask(char)) != bytes(font.getmask(_NO_GLYPH))
+
+
+@lru_cache(maxsize=128)
+def _system_font_with(chars: str) -> str | None:
+    """Path of the first system font that has all of some characters."""
+    for path in _system_fonts():
+        try:
+            font = ImageFont.truetype(path, 16)
+        except OSError:
+            continue
+        if all(_has_glyph(font, char) for char in chars):
+            return path
+    return None
+
+
+@lru_cache(maxsize=1)
+def _system_fonts() -> tuple[str, ...]:
+    return tuple(path for path, _ in zip(_find_fonts(), range(_MOST_FILES), strict=False))
+
+
+def _find_fonts() -> Iterator[str]:
+    own = Path.home() / ".local" / "share" / "fonts"
+    for folder in (*_SYSTEM_FOLDERS.get(sys.platform, _UNIX_FOLDERS), str(own)):
+        for path in sorted(Path(folder).rglob("*")) if Path(folder).is_dir() else ():
+            if path.suffix.lower() in {".ttf", ".ttc", ".otf"}:
+                yield str(path)
