@@ -1,0 +1,194 @@
+"""Trains a voxel radiance field through nerfstudio's Trainer, from the visual hull of the views.
+
+The field is a dense grid of signed distance and one of colour, rendered with NeuS opacities (Wang
+et al., 2021) and trained coarse to fine on the views' pixels; it starts as, and is confined to,
+the visual hull of the masks. On a CPU a part takes some ten seconds. No weights, no network.
+"""
+
+import importlib
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from mmpart_core import torchvision_compat
+from mmpart_core.backends import BackendSettings
+from mmpart_core.errors import BackendError, MissingDependencyError
+from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.reconstruct.options import TrainingOptions
+from mmpart_core.reconstruct.protocol import TrainedField
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "preview": {"steps": 0, "resolution": 96},
+    "cpu": {},
+    "gpu": {
+        "steps": 2000,
+        "rays": 8192,
+        "samples": 64,
+        "coarse_resolution": 96,
+        "resolution": 192,
+    },
+}
+
+
+class Settings(BackendSettings):
+    """How a part's field is trained; fields not given take the preset's values."""
+
+    EXCLUDED_FROM_KEY: ClassVar[dict[str, str]] = {
+        "device": "the same computation up to rounding, wherever it runs",
+        "threads": "the same computation up to the order of sums",
+        "preset": "only fills in other fields, which enter the key themselves",
+    }
+
+    preset: Literal["cpu", "gpu", "preview"] = Field(
+        default="cpu",
+        description="Defaults of the other fields: 'cpu' takes seconds per part on one core, "
+        "'gpu' is finer, 'preview' is the visual hull with projected colours, untrained.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where training runs; 'auto' takes CUDA when there is one."
+    )
+    threads: int = Field(
+        default=1,
+        ge=0,
+        le=64,
+        description="CPU threads of torch per part; 1 is best when parts run side by side, 0 "
+        "leaves torch's own choice.",
+    )
+    steps: int = Field(
+        default=400, ge=0, le=50_000, description="Batches to train on; 0 for the hull alone."
+    )
+    rays: int = Field(default=1536, ge=64, le=65_536, description="Rays per batch.")
+    samples: int = Field(default=40, ge=8, le=512, description="Samples along each ray.")
+    coarse_resolution: int = Field(
+        default=64,
+        ge=16,
+        le=512,
+        description="Grid corners along the longest side in the first half of training.",
+    )
+    resolution: int = Field(
+        default=96,
+        ge=16,
+        le=512,
+        description="Grid corners along the longest side in the second half and in the result.",
+    )
+    slack_px: float = Field(
+        default=1.5,
+        ge=0.0,
+        le=16.0,
+        description="By how many pixels the masks are widened before the hull is formed; raise "
+        "it when views disagree.",
+    )
+    margin: float = Field(
+        default=0.02,
+        ge=0.0,
+        le=0.5,
+        description="Room around the hull in the grid, in part units; two spacings at least.",
+    )
+    sdf_learning_rate: float = Field(
+        default=2e-2,
+        gt=0.0,
+        le=1.0,
+        description="Learning rate of the distance grid, in part units; falls to a tenth.",
+    )
+    color_learning_rate: float = Field(
+        default=5e-2, gt=0.0, le=1.0, description="Learning rate of the colour grid; as above."
+    )
+    first_sharpness: float = Field(
+        default=50.0, gt=0.0, le=1e4, description="Inverse surface width at the start."
+    )
+    last_sharpness: float = Field(
+        default=500.0, gt=0.0, le=1e5, description="Inverse surface width at the end."
+    )
+    mask_weight: float = Field(default=0.5, ge=0.0, description="Weight of the mask loss.")
+    eikonal_weight: float = Field(
+        default=0.01, ge=0.0, description="Weight of the pull towards unit gradients of distance."
+    )
+    laplacian_weight: float = Field(
+        default=0.02, ge=0.0, description="Weight of the pull towards a smooth surface."
+    )
+    color_smoothing: float = Field(
+        default=0.06, ge=0.0, description="Weight of the total variation of colour."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        preset = values.get("preset", "cpu")
+        return {**PRESETS.get(preset, {}), **values} if isinstance(preset, str) else values
+
+
+class VoxelFieldTrainer:
+    """Trains through nerfstudio; see ``reconstruct.part_training``."""
+
+    VERSION: ClassVar[str] = "1"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._device = "cpu"
+
+    def open(self) -> None:
+        """Import nerfstudio and choose the device.
+
+        Raises:
+            MissingDependencyError: torch or nerfstudio is not installed, or does not import.
+            BackendError: CUDA was asked for and there is none.
+        """
+        try:
+            import torch
+
+            torchvision_compat.declare_missing_operators()
+            importlib.import_module("mmpart_core.reconstruct.part_training")
+        except ImportError as error:
+            raise MissingDependencyError(
+                "reconstruct 'nerfstudio': expected the packages torch and nerfstudio 1.1.5, but "
+                f"importing them failed ({error}); reinstall the project's dependencies"
+            ) from error
+        wanted = self._settings.device
+        if wanted == "cuda" and not torch.cuda.is_available():
+            raise BackendError(
+                "reconstruct 'nerfstudio': device 'cuda' was asked for, but torch "
+                f"{torch.__version__} finds no CUDA device; use device 'auto' or 'cpu', or install "
+                "a CUDA build of torch"
+            )
+        use_cuda = wanted != "cpu" and torch.cuda.is_available()
+        self._device = "cuda" if use_cuda else "cpu"
+
+    def train(self, views: PosedViews, seed: int) -> TrainedField:
+        """Train on one part's views; see ``FieldTrainer.train``.
+
+        Two threads may call this at once. On a CPU the result follows from views, settings and
+        seed bit for bit.
+
+        Raises:
+            BackendError: masks that are empty, full, or have no common body.
+        """
+        from mmpart_core.reconstruct.part_training import train_part
+        from mmpart_core.reconstruct.torch_threads import torch_threads
+
+        with torch_threads(self._settings.threads):
+            return train_part(views, self._options(), seed)
+
+    def _options(self) -> TrainingOptions:
+        """The settings as the training code takes them."""
+        given = self._settings
+        return TrainingOptions(
+            steps=given.steps,
+            rays=given.rays,
+            samples=given.samples,
+            resolutions=(min(given.coarse_resolution, given.resolution), given.resolution),
+            slack_px=given.slack_px,
+            margin=given.margin,
+            sdf_rate=given.sdf_learning_rate,
+            color_rate=given.color_learning_rate,
+            sharpness=(given.first_sharpness, given.last_sharpness),
+            mask_weight=given.mask_weight,
+            eikonal_weight=given.eikonal_weight,
+            laplacian_weight=given.laplacian_weight,
+            color_smoothing=given.color_smoothing,
+            device=self._device,
+        )
+
+
+BACKEND = VoxelFieldTrainer

@@ -1,0 +1,65 @@
+"""Which masks can be reconstructed from."""
+
+import numpy as np
+
+from mmpart_core.errors import BackendError
+from mmpart_core.geometry.posed_views import PosedViews
+
+# Below the first a view shows nothing to reconstruct; above the second it shows no outline.
+MIN_COVERAGE = 0.01
+MAX_COVERAGE = 0.98
+_FOREGROUND = 128
+
+
+def check_masks(views: PosedViews) -> tuple[str, ...]:
+    """Refuse views that hold nothing to reconstruct.
+
+    Args:
+        views: alpha is the foreground.
+
+    Returns:
+        Warnings: views whose part runs out of the frame.
+
+    Raises:
+        BackendError: fewer cameras than images or the other way round, fewer than two views, a
+            view whose foreground covers less than 1 % of its frame, or one that has no background.
+    """
+    count = len(views.rgba)
+    if count != len(views.cameras) or count < 2:
+        raise BackendError(
+            f"reconstruct: expected at least two views, each with a camera, got {count} images and "
+            f"{len(views.cameras)} cameras; regenerate the views"
+        )
+    foreground = views.rgba[..., 3] >= _FOREGROUND
+    coverage = foreground.reshape(count, -1).mean(axis=1)
+    empty = _listed(coverage, coverage < MIN_COVERAGE)
+    if empty:
+        raise BackendError(
+            f"reconstruct: foreground covers less than {MIN_COVERAGE:.0%} of {empty}; every view "
+            "must show the part: regenerate the views, or check the part's isolated image"
+        )
+    full = _listed(coverage, coverage > MAX_COVERAGE)
+    if full:
+        raise BackendError(
+            f"reconstruct: foreground covers more than {MAX_COVERAGE:.0%} of {full}, which leaves "
+            "no outline; expected views with a transparent background: check the view back-end's "
+            "background removal"
+        )
+    return _cut_views(foreground)
+
+
+def _cut_views(foreground: np.ndarray) -> tuple[str, ...]:
+    """A warning that names the views whose foreground touches the frame."""
+    edges = [foreground[:, 0], foreground[:, -1], foreground[:, :, 0], foreground[:, :, -1]]
+    cut = np.flatnonzero(np.any([edge.any(axis=1) for edge in edges], axis=0))
+    if len(cut) == 0:
+        return ()
+    names = ", ".join(str(index) for index in cut)
+    return (f"the part runs out of the frame in view {names}; its shape there is a guess",)
+
+
+def _listed(coverage: np.ndarray, chosen: np.ndarray) -> str:
+    """``view 0 (0.2 %), view 3 (0.0 %)`` for the chosen views, or an empty string."""
+    return ", ".join(
+        f"view {index} ({coverage[index] * 100.0:.1f} %)" for index in np.flatnonzero(chosen)
+    )

@@ -1,0 +1,40 @@
+"""The numbers of one training run, without anything heavy to import."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How one part is trained; the back-end's Settings explain and bound every number.
+
+    Attributes:
+        steps: batches; 0 leaves the visual hull.
+        rays: rays per batch.
+        samples: samples per ray.
+        resolutions: corners along the longest side of the coarse and the fine grid.
+        slack_px: by how many pixels masks are widened.
+        margin: room around the hull, object units.
+        sdf_rate: learning rate of the distance grid.
+        color_rate: learning rate of the colour grid.
+        sharpness: inverse surface width at the first and the last step.
+        mask_weight: weight of the mask loss.
+        eikonal_weight: weight of the unit-gradient penalty.
+        laplacian_weight: weight of the smoothness penalty.
+        color_smoothing: weight of the colour grid's total variation.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    steps: int
+    rays: int
+    samples: int
+    resolutions: tuple[int, int]
+    slack_px: float
+    margin: float
+    sdf_rate: float
+    color_rate: float
+    sharpness: tuple[float, float]
+    mask_weight: float
+    eikonal_weight: float
+    laplacian_weight: float
+    color_smoothing: float
+    device: str

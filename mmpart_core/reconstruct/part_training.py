@@ -1,0 +1,148 @@
+"""One part from posed views to a sampled field: hull, rays, training, extraction.
+
+Importing this module imports nerfstudio, which takes seconds; the back-end does so in ``open``.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.reconstruct import extraction, training
+from mmpart_core.reconstruct.extraction import Agreement
+from mmpart_core.reconstruct.hull import GridSpec, VisualHull, fit_grid
+from mmpart_core.reconstruct.masks import check_masks
+from mmpart_core.reconstruct.options import TrainingOptions
+from mmpart_core.reconstruct.part_data import PartDataManagerConfig, PartParserConfig, PartScene
+from mmpart_core.reconstruct.part_model import PartModelConfig
+from mmpart_core.reconstruct.protocol import TrainedField
+from mmpart_core.reconstruct.ray_cache import RayCache, build_ray_cache
+from mmpart_core.reconstruct.rendering import Rendered, render_rays, spread_distances
+from mmpart_core.reconstruct.view_colors import project_colors
+from mmpart_core.reconstruct.voxel_field import VoxelField
+
+_EVALUATION_RAYS = 8192
+_LOW_CONFIDENCE = 0.5
+_MISSED_SHARE = 0.02
+# Corners this many spacings from the hull's surface take part in interpolation at the surface.
+_COLORED_BAND = 2.5
+
+
+def train_part(views: PosedViews, options: TrainingOptions, seed: int) -> TrainedField:
+    """Reconstruct one part.
+
+    Args:
+        views: posed views in the part's frame; alpha is the foreground.
+        options: how.
+        seed: every random choice follows from it.
+
+    Returns:
+        The field on the fine grid; with no steps, the visual hull with the views' colours.
+
+    Raises:
+        BackendError: masks that nothing can be made from.
+    """
+    warnings = check_masks(views)
+    hull = VisualHull(views, options.slack_px)
+    fine_spec, limit = fit_grid(hull, options.resolutions[1], options.margin)
+    rays = build_ray_cache(views, hull, fine_spec, limit)
+    if options.steps == 0:
+        field = _colored_hull(views, fine_spec, limit)
+    else:
+        coarse_spec, coarse_sdf = fit_grid(hull, options.resolutions[0], options.margin)
+        scene = PartScene(views, rays, coarse_spec, coarse_sdf, fine_spec)
+        field = _train(scene, options, seed)
+    agreement, touched = _evaluate(field, rays, options)
+    grid = extraction.finish_grid(
+        fine_spec,
+        torch.maximum(field.sdf.detach()[0, 0], limit),
+        torch.sigmoid(field.color.detach()[0]).permute(1, 2, 3, 0),
+        touched,
+    )
+    return TrainedField(
+        grid=grid,
+        train_psnr_db=agreement.psnr_db,
+        confidence=agreement.confidence,
+        warnings=(*warnings, *_warnings(agreement, rays)),
+    )
+
+
+def _train(scene: PartScene, options: TrainingOptions, seed: int) -> VoxelField:
+    """Train through nerfstudio; the field comes back on the CPU."""
+    trainer = training.run_training(
+        PartDataManagerConfig(
+            parser=PartParserConfig(scene=scene), rays_per_batch=options.rays, seed=seed
+        ),
+        PartModelConfig(
+            seed=seed,
+            steps=options.steps,
+            refine_step=options.steps // 2,
+            samples=options.samples,
+            sharpness=options.sharpness,
+            mask_weight=options.mask_weight,
+            eikonal_weight=options.eikonal_weight,
+            laplacian_weight=options.laplacian_weight,
+            color_smoothing=options.color_smoothing,
+        ),
+        steps=options.steps,
+        sdf_rate=options.sdf_rate,
+        color_rate=options.color_rate,
+        device=options.device,
+    )
+    return trainer.pipeline.model.field.cpu()
+
+
+def _colored_hull(views: PosedViews, spec: GridSpec, limit: Float[Tensor, "X Y Z"]) -> VoxelField:
+    """The visual hull as a field, with the views' colours near its surface."""
+    field = VoxelField(spec, limit)
+    near = torch.nonzero((limit.abs() < _COLORED_BAND * spec.spacing).reshape(-1))[:, 0]
+    colors = project_colors(views, spec, limit, spec.positions()[near])
+    with torch.no_grad():
+        field.color.view(3, -1)[:, near] = torch.logit(colors, eps=1e-3).T
+    return field
+
+
+@torch.no_grad()
+def _evaluate(
+    field: VoxelField, rays: RayCache, options: TrainingOptions
+) -> tuple[Agreement, Bool[np.ndarray, "X Y Z"]]:
+    """Render every fourth pixel; the corners touched are those whose colour is known."""
+    index = torch.nonzero(rays.on_stride)[:, 0]
+    pieces: list[Rendered] = []
+    for some in index.split(_EVALUATION_RAYS):
+        within = torch.full((len(some), options.samples), 0.5)
+        distances = spread_distances(rays.nears[some], rays.fars[some], within)
+        pieces.append(
+            render_rays(
+                field, rays.origins[some], rays.directions[some], distances, options.sharpness[1]
+            )
+        )
+    seen = Rendered(
+        torch.cat([piece.rgb for piece in pieces]),
+        torch.cat([piece.accumulation for piece in pieces]),
+        torch.cat([piece.visible for piece in pieces]),
+    )
+    touched = extraction.touched_corners(field.spec, seen.visible)
+    return extraction.measure_agreement(rays, index, seen), touched
+
+
+def _warnings(agreement: Agreement, rays: RayCache) -> tuple[str, ...]:
+    """What the user should know about the views."""
+    warnings: list[str] = []
+    lost = [
+        f"view {view} ({share * 100.0:.0f} %)"
+        for view, share in enumerate(rays.missed)
+        if share > _MISSED_SHARE
+    ]
+    if lost:
+        warnings.append(
+            f"the other views leave no room for part of the foreground of {', '.join(lost)}; "
+            "the views disagree, and the shape is what they have in common"
+        )
+    if agreement.confidence < _LOW_CONFIDENCE:
+        warnings.append(
+            f"the shape agrees poorly with its views (silhouettes {agreement.silhouette_iou:.2f}, "
+            f"colours {agreement.psnr_db:.1f} dB); try another seed for the views"
+        )
+    return tuple(warnings)
