@@ -1,0 +1,1 @@
+"""Reads what users give: images, component lists, plans, known scenes."""

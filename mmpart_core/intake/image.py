@@ -1,0 +1,141 @@
+"""Reads the source image: PNG, JPEG or WebP of any size, as RGBA."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageCms, ImageOps
+
+from mmpart_core.errors import InputError
+
+# Below Pillow's own bomb warning (89.5 million), so that this limit always speaks first.
+MAX_PIXELS = 89_000_000
+FORMATS = ("PNG", "JPEG", "WEBP")
+_DECODE_FAULTS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+
+
+def read_image(source: Path | bytes, max_side_px: int) -> UInt8[np.ndarray, "H W 4"]:
+    """Read an image as a viewer would show it.
+
+    EXIF orientation is applied, an embedded colour profile is converted to sRGB, palette, grey,
+    16-bit and CMYK images become 8-bit RGBA, of an animation the first frame is taken. Images
+    larger than ``max_side_px`` are scaled down (Lanczos, on premultiplied alpha).
+
+    Args:
+        source: a file, or its content.
+        max_side_px: the longer side of the result at most.
+
+    Returns:
+        sRGB with straight alpha; alpha 255 where the image has none.
+
+    Raises:
+        InputError: nothing there, a folder, empty, not one of the formats, damaged, or of more
+            than 89 million pixels (told from its header, before anything is decoded).
+    """
+    label = _label(source)
+    with _opened(source) as image:
+        try:
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            rgba = _to_rgba(upright)
+        except _DECODE_FAULTS as error:
+            raise InputError(
+                f"{label}: damaged or truncated {image.format} ({error}); save or download the "
+                "image again"
+            ) from error
+    return np.array(_scaled_down(rgba, max_side_px), dtype=np.uint8)
+
+
+def image_size(source: Path | bytes) -> tuple[int, int]:
+    """Width and height in pixels, EXIF orientation applied; read from the header.
+
+    Raises:
+        InputError: as ``read_image``, save for damage beyond the header.
+    """
+    with _opened(source) as image:
+        width, height = image.size
+        try:
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        except _DECODE_FAULTS:  # broken EXIF: exif_transpose leaves such an image as it is
+            turned = False
+    return (height, width) if turned else (width, height)
+
+
+def _label(source: Path | bytes) -> str:
+    return "image" if isinstance(source, bytes) else f"image '{source}'"
+
+
+def _opened(source: Path | bytes) -> Image.Image:
+    label = _label(source)
+    data = source if isinstance(source, bytes) else _read_bytes(source)
+    if not data:
+        raise InputError(f"{label}: the file is empty (0 bytes); save or download the image again")
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError(f"{label}: {_too_large(str(error))}") from error
+    except _DECODE_FAULTS as error:
+        raise InputError(
+            f"{label}: not a PNG, JPEG or WebP image, or its header is damaged ({len(data)} bytes "
+            f"that start with {data[:8]!r}); convert it to one of these formats"
+        ) from error
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise InputError(f"{label}: {width}x{height} px, at least 1x1 expected; save it again")
+    if width * height > MAX_PIXELS:
+        raise InputError(f"{label}: {_too_large(f'{width}x{height} px')}")
+    return image
+
+
+def _too_large(what: str) -> str:
+    return (
+        f"too large ({what}), at most {MAX_PIXELS // 1_000_000} million pixels expected; scale the "
+        "image down (it is worked on at about a thousand pixels a side)"
+    )
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"image '{path}': no such file; check the path") from error
+    except IsADirectoryError as error:
+        raise InputError(f"image '{path}': a folder, one image file expected") from error
+    except OSError as error:
+        raise InputError(f"image '{path}': cannot be read ({error.strerror})") from error
+
+
+def _to_rgba(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        grey = np.asarray(image, dtype=np.float64)
+        top = 65535.0 if grey.max(initial=0.0) > 255.0 or image.mode.startswith("I;16") else 255.0
+        levels = np.clip(np.rint(grey * (255.0 / top)), 0, 255).astype(np.uint8)
+        return Image.fromarray(levels).convert("RGBA")
+    profile = image.info.get("icc_profile")
+    if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
+        return _to_srgb(image, profile).convert("RGBA")
+    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        return image.convert("RGB").convert("RGBA")
+    return image.convert("RGBA")
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    mode = "RGBA" if image.mode == "RGBA" else "RGB"
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, own, srgb, outputMode=mode)
+    except (ImageCms.PyCMSError, OSError):  # a profile no one can use: viewers ignore it too
+        converted = None
+    return image.convert(mode) if converted is None else converted
+
+
+def _scaled_down(image: Image.Image, max_side_px: int) -> Image.Image:
+    longest = max(image.size)
+    if longest <= max_side_px:
+        return image
+    width, height = (max(1, round(side * max_side_px / longest)) for side in image.size)
+    return image.convert("RGBa").resize((width, height), Image.Resampling.LANCZOS).convert("RGBA")
