@@ -1,0 +1,114 @@
+"""One image of a part to a closed surface: revolve it or inflate it, and say why."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mmpart_core.geometry import bounds
+from mmpart_core.geometry.surface import TriangleMesh
+from mmpart_core.multiview.lifting.crop import TEXTURE_SCALE, PartCrop, crop_part
+from mmpart_core.multiview.lifting.inflate import inflate
+from mmpart_core.multiview.lifting.outline import Symmetry, measure_symmetry, straight_edged
+from mmpart_core.multiview.lifting.revolve import Revolution, revolve
+from mmpart_core.records import Camera
+
+LiftShape = Literal["auto", "revolved", "round", "flat"]
+
+
+@dataclass(frozen=True)
+class LiftRules:
+    """What decides the shape; see the settings of the ``lift`` back-end."""
+
+    shape: LiftShape
+    thickness: float
+    flat_thickness: float
+    outline_symmetry: float
+    color_tolerance: float
+    revolution_fit: float
+    straight_edges: float
+    size_px: int
+
+
+@dataclass(frozen=True)
+class LiftedPart:
+    """A closed surface made of one image.
+
+    Attributes:
+        mesh: in the object frame, where the image's camera sees it as the image shows it.
+        method: what was done, and the figures that decided it.
+    """
+
+    mesh: TriangleMesh
+    method: str
+
+    def in_part_frame(self) -> TriangleMesh:
+        """The surface centred and fitted into the unit sphere."""
+        object_from_part = bounds.points_from_unit(self.mesh.vertices)
+        return self.mesh.transformed(np.linalg.inv(object_from_part))
+
+
+def lift_part(rgba: UInt8[np.ndarray, "H W 4"], camera: Camera, rules: LiftRules) -> LiftedPart:
+    """Lift one part.
+
+    Args:
+        rgba: the part in place, straight alpha.
+        camera: the image's camera, object frame.
+        rules: what decides the shape.
+
+    Raises:
+        BackendError: the image shows next to nothing.
+    """
+    crop = crop_part(rgba, camera, rules.size_px)
+    symmetry = measure_symmetry(crop.mask, crop.rgb[::TEXTURE_SCALE, ::TEXTURE_SCALE])
+    figures = (
+        f"outline against its mirror image {symmetry.outline_iou:.3f}, colours of the halves "
+        f"{symmetry.color_difference:.3f} apart"
+    )
+    if rules.shape in ("auto", "revolved"):
+        revolution, verdict = _try_revolution(crop, symmetry, rules)
+        figures = f"{figures}, {verdict}"
+        if revolution is not None:
+            return LiftedPart(revolution.mesh, f"lifted as a surface of revolution ({figures})")
+    return _inflated(crop, rules, figures)
+
+
+def _try_revolution(
+    crop: PartCrop, symmetry: Symmetry, rules: LiftRules
+) -> tuple[Revolution | None, str]:
+    """The revolved part, if it is one; and the figure that decided."""
+    forced = rules.shape == "revolved"
+    if not forced and symmetry.outline_iou < rules.outline_symmetry:
+        return None, f"at least {rules.outline_symmetry:.2f} needed to revolve"
+    if not forced and symmetry.color_difference > rules.color_tolerance:
+        return None, f"at most {rules.color_tolerance:.2f} allowed to revolve"
+    if not forced and symmetry.filled < rules.revolution_fit:
+        return None, f"rows only {symmetry.filled:.3f} filled: not revolved"
+    revolution = revolve(crop, symmetry)
+    if revolution is None:
+        return None, "no body of revolution fits inside"
+    verdict = f"revolved silhouette overlaps the outline by {revolution.fit_iou:.3f}"
+    if not forced and revolution.fit_iou < rules.revolution_fit:
+        return None, f"{verdict}, at least {rules.revolution_fit:.2f} needed"
+    return revolution, verdict
+
+
+def _inflated(crop: PartCrop, rules: LiftRules, figures: str) -> LiftedPart:
+    straight = straight_edged(crop.mask)
+    flat = rules.shape == "flat" or (
+        rules.shape != "round" and straight >= rules.straight_edges
+    )
+    thickness = rules.flat_thickness if flat else rules.thickness
+    inflation = inflate(crop, thickness, flat)
+    what = "a slab with rounded rims" if flat else "an inflated outline"
+    return LiftedPart(
+        inflation.mesh,
+        f"lifted as {what}, middle plane tilted {inflation.plane_elevation_deg:.0f} degrees "
+        f"({figures}; polygon of few corners covers the outline by {straight:.3f})",
+    )
+
+
+def camera_elevation_deg(camera: Camera) -> Float[np.ndarray, ""]:
+    """Elevation of a camera's viewing axis: how far it looks down."""
+    return np.rad2deg(np.arcsin(np.clip(np.float64(camera.world_from_camera[2][2]), -1.0, 1.0)))
