@@ -31,7 +31,9 @@ CUBE_EDGES: tuple[Edge, ...] = (
     *((a + 2, b + 2) for a, b in _RING_EDGES),
     *((corner, corner + 2) for corner in _RING),
 )
-_EDGE_INDEX = {frozenset(edge): index for index, edge in enumerate(CUBE_EDGES)}
+_EDGE_INDEX: dict[frozenset[int], int] = {
+    frozenset(edge): index for index, edge in enumerate(CUBE_EDGES)
+}
 
 
 @dataclass(frozen=True)

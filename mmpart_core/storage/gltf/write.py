@@ -10,11 +10,11 @@ from scipy.spatial.transform import Rotation
 
 from mmpart_core.errors import GeometryError, InputError
 from mmpart_core.geometry import transforms
+from mmpart_core.geometry.normals import smooth_normals
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.storage import codecs
 from mmpart_core.storage.gltf import colors
 from mmpart_core.storage.gltf.node import GlbNode
-from mmpart_core.storage.gltf.normals import smooth_normals
 
 _ARRAY_BUFFER, _ELEMENT_BUFFER = 34962, 34963
 _COMPONENT_TYPES = {

@@ -1,4 +1,4 @@
-"""Vertex normals."""
+"""Vertex normals for shading and for weighing views."""
 
 import numpy as np
 from jaxtyping import Float, Int

@@ -1,0 +1,63 @@
+"""FlexiCubes of NVIDIA's kaolin, where it is installed."""
+
+import importlib
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from mmpart_core.errors import MissingDependencyError
+from mmpart_core.geometry.field_grid import FieldGrid
+from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.mesh.protocol import ExtractedSurface
+from mmpart_core.mesh.settings import FinishSettings
+
+
+class Settings(FinishSettings):
+    """Settings of ``kaolin``."""
+
+    EXCLUDED_FROM_KEY: ClassVar[dict[str, str]] = {
+        "device": "says where the same extraction runs",
+    }
+
+    device: str = Field(default="cpu", description="PyTorch device, for instance cpu or cuda.")
+
+
+class KaolinExtractor:
+    """Extracts with ``kaolin.ops.conversions.FlexiCubes`` (0.18 or later)."""
+
+    VERSION: ClassVar[str] = "1"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._extractor: Any = None
+
+    def open(self) -> None:
+        """Load kaolin.
+
+        Raises:
+            MissingDependencyError: kaolin 0.18 or later is not installed.
+        """
+        try:
+            conversions = importlib.import_module("kaolin.ops.conversions")
+            flexicubes = conversions.FlexiCubes
+        except (ImportError, AttributeError) as error:
+            raise MissingDependencyError(
+                "mesh.kind 'kaolin': expected kaolin 0.18 or later, which cannot be loaded "
+                f"({error}); install the wheel for your PyTorch from NVIDIA's index (the package "
+                "of that name on PyPI is a placeholder) or use mesh.kind 'flexicubes', which "
+                "needs nothing more"
+            ) from error
+        self._extractor = flexicubes(device=self._settings.device)
+
+    def extract(self, field: FieldGrid, views: PosedViews, seed: int) -> ExtractedSurface:
+        """See ``SurfaceExtractor.extract``; nothing here is random."""
+        from mmpart_core.mesh.dual_surface import extract_dual_surface
+        from mmpart_core.mesh.finish import finish_surface
+        from mmpart_core.mesh.solid_field import solid_field
+
+        solid = solid_field(field)
+        vertices, faces = extract_dual_surface(self._extractor, solid, self._settings.device)
+        return finish_surface(vertices, faces, field, views, self._settings, "kaolin FlexiCubes")
+
+
+BACKEND = KaolinExtractor

@@ -1,0 +1,130 @@
+"""Colours of surface points from posed views, with the field's own colours behind them."""
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+from scipy.ndimage import map_coordinates
+
+from mmpart_core.geometry import cameras, transforms
+from mmpart_core.geometry.field_grid import FieldGrid
+from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.geometry.render import RenderScene
+from mmpart_core.records import Camera
+
+# A view that sees the surface at a sharper angle than this says nothing reliable about it.
+_LEAST_COSINE = 0.15
+# Colour distance, in 0..1 units, at which a view counts half as much as one that agrees.
+_AGREEMENT = 0.12
+_ROUNDS = 3
+# Weight of the field's colour against a view seen head on: settles only what no view sees well.
+_FIELD_WEIGHT = 0.01
+
+
+def blend_views(
+    points: Float[np.ndarray, "P 3"],
+    normals: Float[np.ndarray, "P 3"],
+    scene: RenderScene,
+    field: FieldGrid,
+    views: PosedViews,
+) -> tuple[UInt8[np.ndarray, "P 3"], float]:
+    """Colour of each point.
+
+    Views weigh cos^2 of the angle they see the surface at, nothing where it is hidden or outside
+    the part's mask; colours far from the others' mean are turned down (Geman and McClure 1987).
+
+    Args:
+        points: on the surface, part frame.
+        normals: unit, outward.
+        scene: the surface, for occlusion.
+        field: its colour is taken where no view sees the point.
+        views: posed images of the part.
+
+    Returns:
+        sRGB colours, and the share of points that at least one view sees.
+    """
+    weights = np.zeros((len(views.cameras), len(points)), dtype=np.float32)
+    colors = np.zeros((len(views.cameras), len(points), 3), dtype=np.float32)
+    for index, camera in enumerate(views.cameras):
+        weights[index], colors[index] = _look(
+            points, normals, scene, camera, views.rgba[index], 0.5 * field.spacing
+        )
+    base = field_colors(field, points).astype(np.float32)
+    mean = _mean(weights, colors, base)
+    for _ in range(_ROUNDS):
+        distance = np.linalg.norm(colors - mean, axis=-1)
+        mean = _mean(weights / (1.0 + (distance / _AGREEMENT) ** 2) ** 2, colors, base)
+    seen = float(np.mean(weights.max(axis=0) > 0.0)) if len(points) else 0.0
+    return np.rint(np.clip(mean, 0.0, 1.0) * 255.0).astype(np.uint8), seen
+
+
+def field_colors(field: FieldGrid, points: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "P 3"]:
+    """The field's sRGB colour in [0, 1] at points, trilinear; the border's outside the grid."""
+    place = ((points - field.origin) / field.spacing).T
+    channels = [
+        map_coordinates(field.rgb[..., channel], place, order=1, mode="nearest")
+        for channel in range(3)
+    ]
+    return np.stack(channels, axis=-1)
+
+
+def _mean(
+    weights: Float[np.ndarray, "N P"],
+    colors: Float[np.ndarray, "N P 3"],
+    base: Float[np.ndarray, "P 3"],
+) -> Float[np.ndarray, "P 3"]:
+    total = np.einsum("np,npc->pc", weights, colors) + _FIELD_WEIGHT * base
+    return total / (weights.sum(axis=0) + _FIELD_WEIGHT)[:, None]
+
+
+def _look(
+    points: Float[np.ndarray, "P 3"],
+    normals: Float[np.ndarray, "P 3"],
+    scene: RenderScene,
+    camera: Camera,
+    rgba: UInt8[np.ndarray, "H W 4"],
+    clearance: float,
+) -> tuple[Float[np.ndarray, "P"], Float[np.ndarray, "P 3"]]:
+    """Weight and colour that one view gives each point."""
+    towards = _directions_to(camera, points)
+    cosine = np.einsum("pc,pc->p", normals, towards)
+    weight = np.zeros(len(points), dtype=np.float32)
+    color = np.zeros((len(points), 3), dtype=np.float32)
+    facing = np.flatnonzero(cosine > _LEAST_COSINE)
+    place, depth = cameras.project(camera, points[facing])
+    inside, sampled = _sample(rgba, place)
+    inside[depth <= 0] = 0.0
+    held = inside > 0.0
+    facing, inside, sampled = facing[held], inside[held], sampled[held]
+    start = points[facing] + clearance * normals[facing]
+    free = scene.cast(start, towards[facing]).mesh < 0
+    facing, inside, sampled = facing[free], inside[free], sampled[free]
+    weight[facing] = cosine[facing] ** 2 * inside
+    color[facing] = sampled
+    return weight, color
+
+
+def _directions_to(camera: Camera, points: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "P 3"]:
+    """Unit directions from points to the camera."""
+    pose = transforms.to_array(camera.world_from_camera)
+    if camera.projection == "orthographic":
+        return np.broadcast_to(pose[:3, 2], points.shape).copy()
+    towards = pose[:3, 3] - points
+    return towards / np.linalg.norm(towards, axis=-1, keepdims=True)
+
+
+def _sample(
+    rgba: UInt8[np.ndarray, "H W 4"], place: Float[np.ndarray, "P 2"]
+) -> tuple[Float[np.ndarray, "P"], Float[np.ndarray, "P 3"]]:
+    """How surely pixel positions are inside the mask (its rim is cut off), and their colour."""
+    # Padded, because the image's border is a rim as well.
+    rim = cv2.erode(np.pad(rgba[..., 3], 1), np.ones((3, 3), np.uint8))[1:-1, 1:-1]
+    alpha = rgba[..., 3:].astype(np.float32) / 255.0
+    stack = np.concatenate(
+        [rgba[..., :3].astype(np.float32) / 255.0 * alpha, alpha, rim[..., None] / 255.0], axis=-1
+    )
+    at = (place[:, ::-1] - 0.5).T
+    values = [
+        map_coordinates(stack[..., channel], at, order=1, mode="constant") for channel in range(5)
+    ]
+    color = np.stack(values[:3], axis=-1) / np.maximum(values[3], 1e-3)[:, None]
+    return values[4].astype(np.float32), color.astype(np.float32)

@@ -1,0 +1,27 @@
+"""Settings that all surface extractors share."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from mmpart_core.backends import BackendSettings
+
+
+class FinishSettings(BackendSettings):
+    """What happens to a raw surface, whichever way it was extracted."""
+
+    max_faces: int = Field(
+        default=10_000, ge=100, le=500_000, description="Faces kept by quadric decimation."
+    )
+    min_body_share: float = Field(
+        default=0.01,
+        ge=0.0,
+        lt=1.0,
+        description="Loose pieces below this share of the largest piece's area and volume go.",
+    )
+    texture: Literal["atlas", "vertex"] = Field(
+        default="atlas", description="A texture baked from the views, or a colour per vertex."
+    )
+    texture_size_px: int = Field(
+        default=512, ge=64, le=4096, description="Longer side of the baked texture."
+    )

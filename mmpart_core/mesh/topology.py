@@ -1,0 +1,51 @@
+"""Closedness and loose pieces, answered by trimesh on meshes welded by position."""
+
+import numpy as np
+import trimesh
+from jaxtyping import Float, Int
+
+FloatVertices = Float[np.ndarray, "V 3"]
+IntFaces = Int[np.ndarray, "F 3"]
+
+
+def bare(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> trimesh.Trimesh:
+    """A trimesh of exactly these arrays, nothing merged or reordered."""
+    return trimesh.Trimesh(vertices, faces, process=False, validate=False)
+
+
+def weld(
+    vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]
+) -> tuple[Float[np.ndarray, "W 3"], Int[np.ndarray, "F 3"]]:
+    """Vertices at one place made one; texture seams split them."""
+    places, index = np.unique(vertices, axis=0, return_inverse=True)
+    return places, index.reshape(-1)[faces]
+
+
+def is_closed(faces: Int[np.ndarray, "F 3"]) -> bool:
+    """Whether every directed edge occurs once and its reverse too: closed, alike in winding."""
+    if not len(faces):
+        return False
+    start, end = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
+    count = int(faces.max()) + 1
+    forward, backward = np.sort(start * count + end), np.sort(end * count + start)
+    return bool((np.diff(forward) > 0).all() and np.array_equal(forward, backward))
+
+
+def body_labels(mesh: trimesh.Trimesh) -> Int[np.ndarray, "F"]:
+    """Connected piece of each face, joined over edges."""
+    labels = trimesh.graph.connected_component_labels(
+        mesh.face_adjacency, node_count=len(mesh.faces)
+    )
+    return np.asarray(labels, dtype=np.int64)
+
+
+def body_sizes(
+    mesh: trimesh.Trimesh, labels: Int[np.ndarray, "F"]
+) -> tuple[Float[np.ndarray, "B"], Float[np.ndarray, "B"]]:
+    """Area and signed volume of each piece; the volume of a cavity's wall is negative."""
+    areas = np.bincount(labels, weights=mesh.area_faces)
+    first, second, third = (mesh.triangles[:, corner] for corner in range(3))
+    volumes = np.bincount(
+        labels, weights=np.einsum("fi,fi->f", first, np.cross(second, third)) / 6.0
+    )
+    return areas, volumes
