@@ -89,7 +89,8 @@ def _chosen_nodes(
     unknown = [name for name in names if name not in geometry.parts]
     if unknown:
         raise InputError(
-            f"known scene {path.name}: no node named {', '.join(map(repr, unknown))}; it has {known}"
+            f"known scene {path.name}: no node named {', '.join(map(repr, unknown))}; "
+            f"it has {known}"
         )
     if len(set(names)) != len(names):
         raise InputError(

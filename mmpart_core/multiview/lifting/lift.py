@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from mmpart_core.geometry import bounds
 from mmpart_core.geometry.surface import TriangleMesh
@@ -96,9 +96,7 @@ def _try_revolution(
 
 def _inflated(crop: PartCrop, rules: LiftRules, figures: str) -> LiftedPart:
     straight = straight_edged(crop.mask)
-    flat = rules.shape == "flat" or (
-        rules.shape != "round" and straight >= rules.straight_edges
-    )
+    flat = rules.shape == "flat" or (rules.shape != "round" and straight >= rules.straight_edges)
     thickness = rules.flat_thickness if flat else rules.thickness
     inflation = inflate(crop, thickness, flat)
     what = "a slab with rounded rims" if flat else "an inflated outline"
@@ -107,8 +105,3 @@ def _inflated(crop: PartCrop, rules: LiftRules, figures: str) -> LiftedPart:
         f"lifted as {what}, middle plane tilted {inflation.plane_elevation_deg:.0f} degrees "
         f"({figures}; polygon of few corners covers the outline by {straight:.3f})",
     )
-
-
-def camera_elevation_deg(camera: Camera) -> Float[np.ndarray, ""]:
-    """Elevation of a camera's viewing axis: how far it looks down."""
-    return np.rad2deg(np.arcsin(np.clip(np.float64(camera.world_from_camera[2][2]), -1.0, 1.0)))

@@ -57,9 +57,7 @@ def measure_symmetry(mask: Bool[np.ndarray, "H W"], rgb: UInt8[np.ndarray, "H W 
 
 def straight_edged(mask: Bool[np.ndarray, "H W"]) -> float:
     """Overlap of an outline with the best convex polygon of few corners: near 1 for a box."""
-    contours, _ = cv2.findContours(
-        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = cv2.convexHull(np.concatenate(contours))
     length = cv2.arcLength(hull, True)
     best = 0.0

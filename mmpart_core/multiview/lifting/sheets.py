@@ -46,9 +46,7 @@ class Sheets:
     faces: Int[np.ndarray, "F 3"]
 
 
-def closed_sheets(
-    alpha: Float[np.ndarray, "H W"], height: Float[np.ndarray, "H W"]
-) -> Sheets:
+def closed_sheets(alpha: Float[np.ndarray, "H W"], height: Float[np.ndarray, "H W"]) -> Sheets:
     """Triangulate an outline by marching squares, twice, and sew the two sheets together.
 
     Args:

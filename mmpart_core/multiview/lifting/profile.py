@@ -1,0 +1,147 @@
+"""The profile of a body of revolution, from one outline seen at an elevation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy import ndimage
+
+from mmpart_core.geometry import cameras
+from mmpart_core.multiview.lifting.crop import PartCrop
+
+LEVELS = 192
+_HEIGHTS_TRIED = 576
+_RADII_TRIED = 128
+_SPOKES = 48
+_SMOOTHED = 9
+# Of the slope at which a cone just grazes the view: from here on a fall counts as grazing, and up
+# to here the approach to it counts as a corner.
+_GRAZING = 0.75
+_CORNER = 0.4
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Outline of a body of revolution about an upright axis, from below upwards.
+
+    Attributes:
+        radius: at least 0; where an end's is more than 0, a flat cap closes it.
+        height: above the axis' foot, object units.
+    """
+
+    radius: Float[np.ndarray, "L"]
+    height: Float[np.ndarray, "L"]
+
+
+def circles(
+    foot: Float[np.ndarray, "3"],
+    radius: Float[np.ndarray, "L"],
+    height: Float[np.ndarray, "L"],
+    angle: Float[np.ndarray, "L S"],
+) -> Float[np.ndarray, "L S 3"]:
+    """Points around an upright axis.
+
+    Args:
+        foot: the axis' point at height 0.
+        radius: of each circle.
+        height: of each circle above the foot.
+        angle: of each point about +Z, in radians.
+    """
+    across = radius[:, None] * np.cos(angle), radius[:, None] * np.sin(angle)
+    up = np.broadcast_to(height[:, None], angle.shape)
+    return foot + np.stack([*across, up], axis=-1)
+
+
+def find_profile(crop: PartCrop, foot: Float[np.ndarray, "3"]) -> Profile | None:
+    """The largest body of revolution inside an outline; None where there is none.
+
+    At each height of the axis the circle grows until its image leaves the outline. Seen from
+    above, ever smaller circles still fit over the top rim and under the bottom rim, a cone that
+    the view just grazes and that the image says nothing of. There the body ends flat where the
+    profile has a corner and round where it has none.
+
+    Args:
+        crop: the part.
+        foot: the axis' point at the height of the part's centre.
+    """
+    profile = _largest(crop, foot)
+    if profile is None:
+        return None
+    radius, height = _end_top(
+        profile.radius, profile.height, _grazing_slope(crop, foot, profile.height[-1])
+    )
+    radius, height = _end_top(
+        radius[::-1], -height[::-1], _grazing_slope(crop, foot, profile.height[0])
+    )
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(radius), np.diff(height)))])
+    along = np.linspace(0.0, length[-1], LEVELS)
+    return Profile(np.interp(along, length, radius)[::-1], -np.interp(along, length, height)[::-1])
+
+
+def _largest(crop: PartCrop, foot: Float[np.ndarray, "3"]) -> Profile | None:
+    """For each height, the largest circle whose image stays inside the outline."""
+    span = crop.camera.height_px * crop.unit_per_px
+    reach = 0.75 * span / max(np.cos(np.deg2rad(crop.elevation_deg)), 0.2)
+    height = np.linspace(-reach, reach, _HEIGHTS_TRIED)
+    radii, step = np.linspace(0.0, 0.6 * span, _RADII_TRIED, retstep=True)
+    spokes = np.linspace(0.0, 2.0 * np.pi, _SPOKES, endpoint=False)
+    angle = np.broadcast_to(spokes, (len(height), _SPOKES))
+    # The outline's signed distance tells where between two tried radii the circle touches it.
+    signed = ndimage.distance_transform_edt(crop.mask) - ndimage.distance_transform_edt(~crop.mask)
+    radius, inside = np.full(len(height), -1.0), np.ones(len(height), dtype=bool)
+    room = np.zeros(len(height))
+    for tried in radii:
+        points = circles(foot, np.full(len(height), tried), height, angle)
+        at, _ = cameras.project(crop.camera, points.reshape(-1, 3))
+        depth = ndimage.map_coordinates(signed, (at[:, ::-1] - 0.5).T, order=1, mode="nearest")
+        least = depth.reshape(angle.shape).min(axis=1)
+        leaves = inside & (least < 0.0) & (radius >= 0.0)
+        radius[leaves] += float(step) * room[leaves] / (room[leaves] - least[leaves])
+        inside &= least >= 0.0
+        radius[inside] = tried
+        room = least
+        if not inside.any():
+            break
+    return _longest_run(radius, height)
+
+
+def _longest_run(radius: Float[np.ndarray, "L"], height: Float[np.ndarray, "L"]) -> Profile | None:
+    """The longest unbroken stretch of the axis inside the outline."""
+    label, count = ndimage.label(radius > 0.0)
+    if count == 0:
+        return None
+    run = label == int(np.argmax(np.bincount(label)[1:])) + 1
+    return Profile(radius[run], height[run]) if run.sum() >= 8 else None
+
+
+def _grazing_slope(crop: PartCrop, foot: Float[np.ndarray, "3"], height: float) -> float:
+    """How much a radius falls per height on a cone that the view just grazes."""
+    point = foot + np.array([0.0, 0.0, height])
+    at, _ = cameras.project(crop.camera, point[None])
+    _, direction = cameras.pixel_rays(crop.camera, at[:, 0], at[:, 1])
+    level = float(np.linalg.norm(direction[0, :2]))
+    return level / max(abs(float(direction[0, 2])), 1e-3)
+
+
+def _end_top(
+    radius: Float[np.ndarray, "L"], height: Float[np.ndarray, "L"], slope: float
+) -> tuple[Float[np.ndarray, "_"], Float[np.ndarray, "_"]]:
+    """Cut the grazing cone off the upper end; add a round cap where there is no corner."""
+    step = height[-1] - height[-2]
+    fall = ndimage.uniform_filter1d(-np.diff(radius) / np.diff(height), _SMOOTHED, mode="nearest")
+    last = len(radius) - 1
+    while last > 4 and fall[last - 1] > _GRAZING * slope:
+        last -= 1
+    if last == len(radius) - 1:
+        return radius, height
+    before = max(2, min(last - 1, round(0.2 * radius[last] / step)))
+    approach = (radius[last - before] - radius[last]) / (height[last] - height[last - before])
+    if approach < _CORNER * slope:
+        return radius[: last + 1], height[: last + 1]
+    # Radius squared falls linearly, tangent to the profile: a paraboloid.
+    share = np.linspace(0.0, 1.0, 33)[1:]
+    top = radius[last] / (2.0 * max(approach, slope))
+    return (
+        np.concatenate([radius[: last + 1], radius[last] * np.sqrt(1.0 - share)]),
+        np.concatenate([height[: last + 1], height[last] + share * top]),
+    )
