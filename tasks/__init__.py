@@ -1,1 +1,1 @@
-"""Core functions wrapped as Prefect tasks."""
+"""Core functions wrapped as Prefect tasks; no decisions on data."""

@@ -1,5 +1,6 @@
 """Rules of every test: shapes are checked, sockets are loopback only, markers are declared here."""
 
+import importlib
 import os
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -17,6 +19,9 @@ install_import_hook(["mmpart_core", "evaluation"], "beartype.beartype")
 
 import pytest
 
+collect_ignore = ["packages"]
+
+PACKAGES = Path(__file__).resolve().parent / "packages"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -75,3 +80,18 @@ def _wait_for_port(port: int) -> None:
 def s3_url(s3_server: str) -> str:
     """An unused prefix on the S3 server."""
     return f"{s3_server}/{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def journal() -> Iterator[Any]:
+    """Installs the package of counting back-ends (kind ``counting`` of every stage).
+
+    Gives its journal, empty: the calls that were made, and what is out of order.
+    """
+    if str(PACKAGES) not in sys.path:
+        sys.path.append(str(PACKAGES))
+        importlib.invalidate_caches()
+    module: Any = importlib.import_module("mmpart_counting.journal")
+    module.reset()
+    yield module
+    module.reset()

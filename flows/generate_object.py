@@ -1,0 +1,61 @@
+"""One request -> one object; parts fan out in parallel."""
+
+from collections.abc import Sequence
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.progress import listener
+from flows.refresh import parse_refreshes
+from flows.stage_runner import PrefectRunner, side_by_side
+from mmpart_core import pipeline
+from mmpart_core.config import PipelineConfig
+from mmpart_core.records import ObjectRequest, ObjectResult, PartPlan
+from tasks._caching import verified_results
+
+# The number of stages that run side by side is bounded by the parts' threads (config.workers, at
+# most 256); this pool only must never be the smaller of the two.
+TASK_THREADS = 256
+
+
+@flow(  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
+    name="generate-object",
+    flow_run_name="{request.name}",
+    task_runner=ThreadPoolTaskRunner(max_workers=TASK_THREADS),  # pyright: ignore[reportArgumentType]
+    persist_result=False,
+)
+def generate_object(
+    request: ObjectRequest,
+    config: PipelineConfig,
+    store: str,
+    seed: int = 0,
+    plan: PartPlan | None = None,
+    refresh: Sequence[str] = (),
+) -> ObjectResult:
+    """Run all six stages; what was made before, by whichever run on this store, is not made again.
+
+    A part that fails is recorded and the others go on; the result then says it is incomplete.
+
+    Args:
+        request: image and components; the image is in the store.
+        config: back-ends and settings.
+        store: folder or fsspec address where records and blobs live.
+        seed: every random choice follows from it.
+        plan: an approved plan to run instead of planning.
+        refresh: ``"isolate"`` or ``"isolate:hat"``: done again, with all that depends on it.
+
+    Returns:
+        The same as ``pipeline.generate_object``, apart from what each stage took.
+
+    Raises:
+        StorageError: the store cannot be used.
+        ConfigError: a refresh that names no stage or no part of this request.
+    """
+    refreshes = parse_refreshes(refresh, request)
+    with verified_results(store) as records:
+        run = PrefectRunner(config, records, seed, refreshes)
+        if plan is not None:
+            listener.get().planned(plan)
+        return pipeline.run_stages(
+            request, config.whole_object_views, run, side_by_side(config.workers), plan
+        )

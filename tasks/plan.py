@@ -1,0 +1,17 @@
+"""The plan stage as a Prefect task."""
+
+from prefect import task
+
+from mmpart_core.records import ObjectRequest, PartPlan
+from tasks._options import stage_options
+from tasks._runners import Work, run_here
+
+
+@task(**stage_options("plan"))
+def plan_parts(request: ObjectRequest, work: Work) -> PartPlan:
+    """Write one isolation prompt per component.
+
+    Raises:
+        MMPartError: whatever the stage raises.
+    """
+    return run_here("plan", {"request": request}, work)

@@ -1,0 +1,123 @@
+"""A real Prefect server for the tests of flows, and a small request for the counting back-ends."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_HOME,
+    PREFECT_LOGGING_LEVEL,
+    temporary_settings,
+)
+
+from mmpart_core.backends import STAGES
+from mmpart_core.config import PipelineConfig, validate_config
+from mmpart_core.intake.components import parse_part
+from mmpart_core.intake.request import build_request
+from mmpart_core.records import ObjectRequest
+from mmpart_core.storage.codecs import encode_png
+from mmpart_core.storage.opening import open_store
+
+STARTUP_S = 180
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for Prefect's database and settings."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(prefect_home: Path) -> Iterator[str]:
+    """The address of a server that ``prefect server start`` started."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PREFECT_HOME": str(prefect_home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_ENABLED": "false",
+        "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        "DO_NOT_TRACK": "1",
+    }
+    command = [str(Path(sys.executable).with_name("prefect")), "server", "start"]
+    server = subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}/api"
+    _wait_for_health(url, server)
+    yield url
+    server.terminate()
+    server.wait(timeout=30)
+
+
+def _wait_for_health(url: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + STARTUP_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if httpx.get(f"{url}/health", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.2)
+    raise TimeoutError(f"the Prefect server at {url} did not start")
+
+
+@pytest.fixture
+def prefect(prefect_server: str, prefect_home: Path) -> Iterator[str]:
+    """Flows of this test run on the server, without heartbeats, which take a second each."""
+    with temporary_settings(
+        {
+            PREFECT_API_URL: prefect_server,
+            PREFECT_HOME: prefect_home,
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+            PREFECT_LOGGING_LEVEL: "CRITICAL",
+        }
+    ):
+        yield prefect_server
+
+
+@pytest.fixture
+def counting_config(journal: Any) -> PipelineConfig:
+    """All six stages by the counting back-ends."""
+    data: dict[str, Any] = {stage: {"kind": "counting"} for stage in STAGES}
+    return validate_config({**data, "workers": 2}, source="test")
+
+
+@pytest.fixture
+def picture() -> bytes:
+    """A PNG of two squares on a transparent ground."""
+    pixels = np.zeros((96, 96, 4), dtype=np.uint8)
+    pixels[24:72, 16:44] = [200, 40, 40, 255]
+    pixels[24:72, 44:80] = [40, 40, 200, 255]
+    return encode_png(pixels)
+
+
+@pytest.fixture
+def store_url(tmp_path: Path) -> str:
+    """The address of an empty store."""
+    return str(tmp_path / "store")
+
+
+def request_for(picture: bytes, store_url: str, *parts: str) -> ObjectRequest:
+    """A request for parts in the words of the command line."""
+    components = [parse_part(part) for part in parts or ("hat", "man = bald")]
+    return build_request(picture, components, store=open_store(store_url), name="pair")
+
+
+@pytest.fixture
+def request_of(picture: bytes, store_url: str) -> Any:
+    """Makes requests on this test's picture and store."""
+    return lambda *parts: request_for(picture, store_url, *parts)
