@@ -21,7 +21,7 @@ import numpy as np
 from mmpart_core.intake.truth import request_from_truth
 from mmpart_core.output.bundle import write_bundle
 
-from evaluation.functional import distances, sampling
+from evaluation import functional
 from mmpart_core import pipeline
 from mmpart_core.config import read_profile
 from mmpart_core.geometry import truth_scene
@@ -43,15 +43,19 @@ COLUMNS = (
 def score(prediction: TriangleMesh, truth: TriangleMesh) -> dict[str, float]:
     """Shape metrics of one part against the outer surface of its truth, longest side 1."""
     unit = 1.0 / float(np.ptp(truth.vertices, axis=0).max())
-    true_points, true_normals = sampling.sample_surface(truth.vertices, truth.faces, POINTS, seed=0)
-    outer = sampling.seen_from_outside(truth.vertices, truth.faces, true_points)
-    points, normals = sampling.sample_surface(prediction.vertices, prediction.faces, POINTS, seed=1)
-    nearest = distances.nearest_distances(points * unit, true_points[outer] * unit)
+    true_points, true_normals = functional.sample_surface(
+        truth.vertices, truth.faces, POINTS, seed=0
+    )
+    outer = functional.seen_from_outside(truth.vertices, truth.faces, true_points)
+    points, normals = functional.sample_surface(
+        prediction.vertices, prediction.faces, POINTS, seed=1
+    )
+    nearest = functional.nearest_distances(points * unit, true_points[outer] * unit)
     return {
-        "f_02": distances.f_score(nearest, 0.02),
-        "f_01": distances.f_score(nearest, 0.01),
-        "chamfer": distances.chamfer_distance(nearest),
-        "normals": distances.normal_consistency(nearest, normals, true_normals[outer]),
+        "f_02": functional.f_from_distances(nearest, 0.02),
+        "f_01": functional.f_from_distances(nearest, 0.01),
+        "chamfer": functional.chamfer_from_distances(nearest),
+        "normals": functional.normals_from_distances(nearest, normals, true_normals[outer]),
     }
 
 

@@ -1,15 +1,19 @@
-"""Point-set distances: Chamfer, F-score, normal consistency."""
+"""Nearest distances between two point sets: computed once, shared by all metrics on points."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
+Norm = Literal["l1", "l2"]
+MINKOWSKI_ORDER: dict[Norm, int] = {"l1": 1, "l2": 2}
+
 
 @dataclass(frozen=True)
 class NearestDistances:
-    """Distances between two point sets, computed once and shared by all metrics.
+    """Distances between two point sets, never squared.
 
     Attributes:
         to_truth: from each predicted point to its nearest true point.
@@ -23,47 +27,45 @@ class NearestDistances:
     truth_index: Int[np.ndarray, "P"]
     prediction_index: Int[np.ndarray, "Q"]
 
+    def scaled(self, factor: float) -> "NearestDistances":
+        """The distances after both sets are scaled alike; neighbours stay neighbours."""
+        return replace(
+            self,
+            to_truth=self.to_truth * factor,
+            to_prediction=self.to_prediction * factor,
+        )
+
+
+def point_tree(points: Float[np.ndarray, "P 3"]) -> KDTree:
+    """A k-d tree, built fast: cells are split at their middle (scipy documentation)."""
+    return KDTree(points, balanced_tree=False, compact_nodes=False)
+
 
 def nearest_distances(
-    prediction: Float[np.ndarray, "P 3"], truth: Float[np.ndarray, "Q 3"]
+    prediction: Float[np.ndarray, "P 3"],
+    truth: Float[np.ndarray, "Q 3"],
+    *,
+    norm: Norm = "l2",
 ) -> NearestDistances:
-    """Euclidean nearest-neighbour distances both ways (k-d tree)."""
-    to_truth, truth_index = KDTree(truth).query(prediction)
-    to_prediction, prediction_index = KDTree(prediction).query(truth)
+    """Nearest-neighbour distances both ways (k-d tree).
+
+    Args:
+        prediction: points on the predicted surface.
+        truth: points on the true surface, same frame.
+        norm: Euclidean (``l2``) or Manhattan (``l1``) distance; it also decides who is nearest.
+
+    Raises:
+        ValueError: a set without points, or points that are not finite.
+    """
+    for name, points in (("prediction", prediction), ("truth", truth)):
+        if not len(points) or not np.isfinite(points).all():
+            raise ValueError(f"distances: expected finite points, {name} has {len(points)} points")
+    order = MINKOWSKI_ORDER[norm]
+    to_truth, truth_index = point_tree(truth).query(prediction, p=order)
+    to_prediction, prediction_index = point_tree(prediction).query(truth, p=order)
     return NearestDistances(
         np.asarray(to_truth),
         np.asarray(to_prediction),
         np.asarray(truth_index),
         np.asarray(prediction_index),
     )
-
-
-def chamfer_distance(distances: NearestDistances) -> float:
-    """Sum of the two mean distances, not squared: ``mean d1 + mean d2``."""
-    return float(distances.to_truth.mean() + distances.to_prediction.mean())
-
-
-def f_score(distances: NearestDistances, threshold: float) -> float:
-    """Harmonic mean of precision and recall at a distance; 0 when both are 0.
-
-    Knapitsch et al., Tanks and Temples, 2017; the comparison is strict.
-    """
-    precision = float((distances.to_truth < threshold).mean())
-    recall = float((distances.to_prediction < threshold).mean())
-    if precision + recall == 0.0:
-        return 0.0
-    return 2.0 * precision * recall / (precision + recall)
-
-
-def normal_consistency(
-    distances: NearestDistances,
-    prediction_normals: Float[np.ndarray, "P 3"],
-    truth_normals: Float[np.ndarray, "Q 3"],
-) -> float:
-    """Mean absolute cosine between normals of nearest points, both directions averaged.
-
-    Mescheder et al., Occupancy Networks, 2019; normals are unit vectors.
-    """
-    forward = np.abs((prediction_normals * truth_normals[distances.truth_index]).sum(-1))
-    backward = np.abs((truth_normals * prediction_normals[distances.prediction_index]).sum(-1))
-    return float(0.5 * (forward.mean() + backward.mean()))

@@ -1,0 +1,93 @@
+"""How far a part stands from where it belongs, in position, size and orientation."""
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.spatial import KDTree
+from scipy.spatial.transform import Rotation
+
+from evaluation.functional.registration import icp
+
+_TRIED = 400
+_ITERATIONS = 20
+_REFINED = 3
+_AS_GOOD = 1.02
+
+
+def surface_centroid(
+    vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]
+) -> Float[np.ndarray, "3"]:
+    """Centre of mass of a surface: mean of the faces' centres, weighted by area.
+
+    Raises:
+        ValueError: a surface without area.
+    """
+    corners = vertices[faces]
+    areas = np.linalg.norm(
+        np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=-1
+    )
+    if not areas.sum() > 0:
+        raise ValueError("centroid needs a mesh with at least one face of positive area")
+    return (corners.mean(axis=1) * areas[:, None]).sum(axis=0) / areas.sum()
+
+
+def centroid_error_pct(
+    prediction: Float[np.ndarray, "3"], truth: Float[np.ndarray, "3"], diagonal: float
+) -> float:
+    """Distance between two centroids in % of the true object's diagonal."""
+    return 100.0 * float(np.linalg.norm(prediction - truth)) / diagonal
+
+
+def scale_error_pct(
+    prediction_extent: Float[np.ndarray, "3"], truth_extent: Float[np.ndarray, "3"], diagonal: float
+) -> float:
+    """Difference of the diagonals of two parts' boxes in % of the true object's diagonal."""
+    lengths = np.linalg.norm(prediction_extent), np.linalg.norm(truth_extent)
+    return 100.0 * abs(float(lengths[0] - lengths[1])) / diagonal
+
+
+def rotation_error_deg(
+    prediction: Float[np.ndarray, "P 3"], truth: Float[np.ndarray, "Q 3"]
+) -> float:
+    """Angle by which a part is turned away from the truth, in degrees, 0 to 180.
+
+    Both sets are centred and brought to one size (root mean square radius). The 24 rotations of
+    the cube are tried, the best refined by rigid ICP; of all that fit about as well as the best,
+    the smallest angle counts, so turning a shape onto itself is no error.
+
+    Args:
+        prediction: points on the predicted surface, in random order.
+        truth: points on the true surface, in random order.
+    """
+    moving, fixed = _centred(prediction), _centred(truth)
+    tree = KDTree(fixed)
+    few = moving[:_TRIED]
+    turned = np.einsum("rij,pj->rpi", CUBE_ROTATIONS, few)
+    distances = np.asarray(tree.query(turned.reshape(-1, 3))[0]).reshape(len(turned), -1)
+    cost = (distances**2).mean(axis=1)
+    promising = {0, *np.argsort(cost, kind="stable")[:_REFINED].tolist()}
+    refined = [icp(few @ CUBE_ROTATIONS[i].T, tree, _ITERATIONS, turn_only=True) for i in promising]
+    angles = [
+        np.rad2deg(Rotation.from_matrix(fit.rotation @ CUBE_ROTATIONS[i]).magnitude())
+        for i, fit in zip(promising, refined, strict=True)
+    ]
+    # a perfect fit costs 0, which nothing is nearly as good as; the floor is rounding
+    limit = max(_AS_GOOD * min(fit.cost for fit in refined), 1e-9)
+    return float(
+        min(angle for angle, fit in zip(angles, refined, strict=True) if fit.cost <= limit)
+    )
+
+
+def _centred(points: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "P 3"]:
+    moved = points - points.mean(axis=0)
+    radius = float(np.sqrt((moved**2).sum(axis=-1).mean()))
+    return moved / max(radius, 1e-12)
+
+
+def _cube_rotations() -> Float[np.ndarray, "24 3 3"]:
+    matrices = Rotation.create_group("O").as_matrix().round()
+    order = np.argsort([-np.trace(matrix) for matrix in matrices], kind="stable")
+    return matrices[order]
+
+
+CUBE_ROTATIONS: Float[np.ndarray, "24 3 3"] = _cube_rotations()
+"""The rotations that carry a cube onto itself; the first is the identity."""
