@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from mmpart_core.errors import BackendError
 from mmpart_core.geometry import cameras, transforms
+from mmpart_core.multiview.lifting.outline import depth_inside
 from mmpart_core.records import Camera
 
 _MARGIN = 1.1
@@ -107,15 +108,16 @@ def extend_colors(
     """
     width = max(1.0, rim * max(rgb.shape[:2]))
     inside = coverage >= 0.5
-    depth = ndimage.distance_transform_edt(inside)
+    depth = depth_inside(inside)
     core = (depth > width) & (coverage > 0.98)
     if core.any():
-        far = ndimage.distance_transform_edt(~core) > 2.5 * width
+        far = depth_inside(~core) > 2.5 * width
         core |= inside & far & (depth >= np.minimum(ndimage.maximum_filter(depth, 5), width))
     else:
         core = coverage >= coverage.max()
     nearest = ndimage.distance_transform_edt(~core, return_distances=False, return_indices=True)
-    return rgb[tuple(nearest)]
+    rows, columns = np.asarray(nearest)
+    return rgb[rows, columns]
 
 
 def _aimed_camera(
@@ -192,8 +194,9 @@ def _resample(
     columns, rows = (axis.ravel() for axis in np.meshgrid(grid, grid, indexing="xy"))
     at, _ = cameras.project(camera, _on_facing_plane(framed, columns, rows, center))
     maps = (at * scale - 0.5).astype(np.float32).reshape(framed.width_px, framed.width_px, 2)
+    outside = (0.0, 0.0, 0.0, 0.0)
     seen = cv2.remap(
-        color, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0
+        color, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT, outside
     )
     coverage = np.clip(seen[..., 3], 0.0, 1.0)
     straight = seen[..., :3] / np.maximum(seen[..., 3:], 1e-4)

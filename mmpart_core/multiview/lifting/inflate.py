@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy import ndimage, sparse
+from scipy import sparse
 from scipy.sparse import linalg
 
 from mmpart_core.geometry import cameras
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.multiview.lifting.crop import PartCrop
+from mmpart_core.multiview.lifting.outline import depth_inside
 from mmpart_core.multiview.lifting.sheets import closed_sheets
 
 _MOST_TILT_DEG = 45.0
@@ -46,7 +47,7 @@ def inflate(crop: PartCrop, thickness: float, flat: bool) -> Inflation:
         flat: give it a flat front and back with rounded rims, instead of a balloon's.
     """
     mask = crop.mask
-    inscribed = ndimage.distance_transform_edt(mask)
+    inscribed = depth_inside(mask)
     half_depth = thickness * float(inscribed.max()) * crop.unit_per_px
     rows = np.flatnonzero(mask.any(axis=1))
     half_height = (rows[-1] + 1 - rows[0]) / 2.0 * crop.unit_per_px

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
 _AXIS_SEARCH = 0.03
@@ -64,9 +64,14 @@ def straight_edged(mask: Bool[np.ndarray, "H W"]) -> float:
     for tolerance in np.geomspace(0.005, 0.08, 24):
         polygon = cv2.approxPolyDP(hull, float(tolerance * length), True)
         if 3 <= len(polygon) <= _MOST_CORNERS:
-            drawn = cv2.fillPoly(np.zeros(mask.shape, np.uint8), [polygon], 1)
+            drawn = cv2.fillPoly(np.zeros(mask.shape, np.uint8), [polygon], (1,))
             best = max(best, _iou(mask, drawn.astype(bool)))
     return best
+
+
+def depth_inside(mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
+    """Distance in pixels from each pixel inside a mask to the nearest outside it; 0 outside."""
+    return np.asarray(ndimage.distance_transform_edt(mask), dtype=np.float64)
 
 
 def _mirror(image: np.ndarray, twice_axis: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from mmpart_core.geometry import cameras
 from mmpart_core.multiview.lifting.crop import PartCrop
+from mmpart_core.multiview.lifting.outline import depth_inside
 
 LEVELS = 192
 _HEIGHTS_TRIED = 576
@@ -87,7 +88,7 @@ def _largest(crop: PartCrop, foot: Float[np.ndarray, "3"]) -> Profile | None:
     spokes = np.linspace(0.0, 2.0 * np.pi, _SPOKES, endpoint=False)
     angle = np.broadcast_to(spokes, (len(height), _SPOKES))
     # The outline's signed distance tells where between two tried radii the circle touches it.
-    signed = ndimage.distance_transform_edt(crop.mask) - ndimage.distance_transform_edt(~crop.mask)
+    signed = depth_inside(crop.mask) - depth_inside(~crop.mask)
     radius, inside = np.full(len(height), -1.0), np.ones(len(height), dtype=bool)
     room = np.zeros(len(height))
     for tried in radii:
@@ -107,9 +108,12 @@ def _largest(crop: PartCrop, foot: Float[np.ndarray, "3"]) -> Profile | None:
 
 def _longest_run(radius: Float[np.ndarray, "L"], height: Float[np.ndarray, "L"]) -> Profile | None:
     """The longest unbroken stretch of the axis inside the outline."""
-    label, count = ndimage.label(radius > 0.0)
-    if count == 0:
+    inside = radius > 0.0
+    if not inside.any():
         return None
+    # Number the stretches by counting where they start.
+    starts = np.diff(inside.astype(np.int8), prepend=0) == 1
+    label = np.cumsum(starts) * inside
     run = label == int(np.argmax(np.bincount(label)[1:])) + 1
     return Profile(radius[run], height[run]) if run.sum() >= 8 else None
 
