@@ -19,10 +19,8 @@ from mmpart_core.storage import codecs
 from mmpart_core.storage.blob_store import BlobStore
 from mmpart_core.storage.fsspec_store import FsspecStore
 
-_PREVIEW_PX = 768
-_SINGLE_FILES = frozenset(
-    {"object.glb", "exploded.glb", "preview.png", "sheet.png", "index.html"}
-)
+_PREVIEW_PX = 640
+_SINGLE_FILES = frozenset({"object.glb", "exploded.glb", "preview.png", "sheet.png", "index.html"})
 
 
 def write_bundle(
@@ -64,9 +62,7 @@ def write_bundle(
     return {name: f"{target.url.rstrip('/')}/{name}" for name in files}
 
 
-def build_files(
-    result: ObjectResult, store: BlobStore, config: PipelineConfig
-) -> dict[str, bytes]:
+def build_files(result: ObjectResult, store: BlobStore, config: PipelineConfig) -> dict[str, bytes]:
     """All files of a bundle, in memory; see ``write_bundle``."""
     parts = gather_parts(result)
     scene = read_scene(result, store)
@@ -82,9 +78,7 @@ def build_files(
         camera = pictures.scaled_camera(scene.camera, _PREVIEW_PX)
         preview, poster = pictures.render_on_ground(scene.rendered, camera)
         files["preview.png"] = codecs.encode_png(preview)
-    files["sheet.png"] = codecs.encode_png(
-        sheet.draw_sheet(result, parts, scene, preview, store)
-    )
+    files["sheet.png"] = codecs.encode_png(sheet.draw_sheet(result, parts, scene, preview, store))
     source = codecs.get_image(store, result.request.image)
     model = files.get("object.glb")
     files["index.html"] = page.build_page(result, parts, facts, scene, model, source, poster)

@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from mmpart_core.geometry.surface import TriangleMesh
 
-_GAP = 0.04
-_LEAST_SPREAD, _MOST_SPREAD = 0.35, 1.2
+_GAP = 0.08
+_LEAST_SPREAD, _MOST_SPREAD = 0.35, 0.7
 _REACH = 1.6
 _ROUNDS = 200
 
@@ -44,9 +44,7 @@ def explode_offsets(meshes: Sequence[TriangleMesh]) -> Float[np.ndarray, "K 3"]:
     return offsets * np.minimum(1.0, limit / np.maximum(lengths, 1e-12))
 
 
-def _needed_spread(
-    centers: Float[np.ndarray, "K 3"], halves: Float[np.ndarray, "K 3"]
-) -> float:
+def _needed_spread(centers: Float[np.ndarray, "K 3"], halves: Float[np.ndarray, "K 3"]) -> float:
     """The factor by which centres must spread for all boxes to be apart; infinite for none."""
     factors = [0.0]
     for one, two in itertools.combinations(range(len(centers)), 2):

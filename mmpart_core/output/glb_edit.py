@@ -57,9 +57,7 @@ def with_extras(glb: GlbFile, extras: Mapping[str, Mapping[str, Any]]) -> GlbFil
     return GlbFile(document, glb.binary)
 
 
-def with_moves(
-    glb: GlbFile, names: Sequence[str], offsets: Float[np.ndarray, "K 3"]
-) -> GlbFile:
+def with_moves(glb: GlbFile, names: Sequence[str], offsets: Float[np.ndarray, "K 3"]) -> GlbFile:
     """The same scene with nodes translated.
 
     Args:

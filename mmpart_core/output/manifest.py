@@ -5,6 +5,7 @@ values that differ between two runs of the same work are ``cached``, ``seconds``
 """
 
 import json
+import math
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -78,9 +79,7 @@ def to_json(manifest: dict[str, Any]) -> bytes:
     return f"{text}\n".encode()
 
 
-def collect_warnings(
-    result: ObjectResult, parts: Sequence[PartFacts]
-) -> list[dict[str, Any]]:
+def collect_warnings(result: ObjectResult, parts: Sequence[PartFacts]) -> list[dict[str, Any]]:
     """Every warning with the component (None for the whole object) and stage it comes from."""
     found: list[tuple[str | None, str, str]] = []
     if result.plan is not None:
@@ -103,8 +102,8 @@ def totals(result: ObjectResult, parts: Sequence[PartFacts]) -> dict[str, Any]:
         "parts_placed": sum(part.placement is not None for part in parts),
         "stages": len(result.runs),
         "stages_cached": sum(run.cached for run in result.runs),
-        "seconds": sum(run.seconds for run in result.runs),
-        "cost_usd": sum(run.cost_usd for run in result.runs),
+        "seconds": math.fsum(run.seconds for run in result.runs),
+        "cost_usd": math.fsum(run.cost_usd for run in result.runs),
     }
 
 

@@ -11,6 +11,7 @@ import hashlib
 import html
 import io
 import json
+import math
 from collections.abc import Sequence
 from importlib import resources
 from string import Template
@@ -37,7 +38,7 @@ def build_page(
     scene: BundleScene | None,
     model: bytes | None,
     source: UInt8[np.ndarray, "H W 4"],
-    poster: UInt8[np.ndarray, "H W 4"] | None,
+    poster: UInt8[np.ndarray, "PH PW 4"] | None,
 ) -> bytes:
     """The page.
 
@@ -70,7 +71,7 @@ def build_page(
 
 def part_color(index: int) -> str:
     """A colour of a part, as ``#rrggbb``: hues far apart for neighbours in the list."""
-    red, green, blue = colorsys.hls_to_rgb((0.58 + index * _GOLDEN) % 1.0, 0.56, 0.52)
+    red, green, blue = colorsys.hls_to_rgb((0.58 + index * _GOLDEN) % 1.0, 0.57, 0.46)
     return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
 
@@ -99,7 +100,7 @@ def _data_uri(rgba: UInt8[np.ndarray, "H W 4"]) -> str:
     image = Image.fromarray(rgba)
     image.thumbnail((_PICTURE_PX, _PICTURE_PX), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.save(buffer, format="WEBP", quality=86, method=2)
+    image.save(buffer, format="WEBP", quality=86, method=0)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
@@ -179,7 +180,7 @@ def _part_facts(part: PartFacts, entry: dict[str, Any]) -> list[tuple[str, str]]
     seeds = sorted({run.seed for run in part.runs})
     facts.append(("Seed", ", ".join(str(seed) for seed in seeds) or "not recorded"))
     cached = sum(run.cached for run in part.runs)
-    taken = wording.duration(sum(run.seconds for run in part.runs))
+    taken = wording.duration(math.fsum(run.seconds for run in part.runs))
     facts.append(("Time", f"{taken}, {cached} of {len(part.runs)} stages from the cache"))
     facts.append(("File", entry["file"]))
     return facts

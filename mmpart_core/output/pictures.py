@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
+from PIL import Image
 from scipy import ndimage
 
 from mmpart_core.geometry import cameras, transforms
@@ -13,11 +14,13 @@ from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.records import Camera
 
 SHADING = 0.6
-GROUND_RGB = (240.0, 240.0, 237.0)
-_HORIZON_RGB = (250.0, 250.0, 248.0)
+GROUND_RGB = (241.0, 241.0, 239.0)
+_HORIZON_RGB = (247.0, 247.0, 245.0)
 _FOV_DEG = 30.0
 _STEEPEST_DEG = 80.0
-_SHADOW_PX = 192
+_SHADOW_PX = 128
+# The shadow has no fine detail: it is worked out on every third pixel and spread.
+_SHADOW_COARSENESS = 3
 _SHADOW_REACH = 1.35
 _SHADOW_STRENGTH = 0.42
 
@@ -145,9 +148,11 @@ def ground_shadow(scene: RenderScene, camera: Camera) -> Float[np.ndarray, "H W"
     """
     points = np.concatenate([mesh.vertices for mesh in scene.meshes])
     low, high = points.min(axis=0), points.max(axis=0)
+    size_px = (camera.width_px, camera.height_px)
+    camera = scaled_camera(camera, max(size_px) // _SHADOW_COARSENESS + 1)
     pose = transforms.to_array(camera.world_from_camera)
     if pose[2, 3] <= low[2] or pose[2, 2] <= 0.0:
-        return np.zeros((camera.height_px, camera.width_px))
+        return np.zeros((size_px[1], size_px[0]))
     center = (low + high) / 2.0
     reach = _SHADOW_REACH * float(max(high[0] - low[0], high[1] - low[1], 1e-6)) / 2.0
     darkness = _darkness_below(scene, center, reach, float(low[2]), float(high[2]))
@@ -160,7 +165,9 @@ def ground_shadow(scene: RenderScene, camera: Camera) -> Float[np.ndarray, "H W"
     texel = ((met[:, :2] - center[:2]) / reach + 1.0) / 2.0 * _SHADOW_PX - 0.5
     found = ndimage.map_coordinates(darkness, texel.T, order=1, mode="constant", cval=0.0)
     found[directions[:, 2] >= -1e-6] = 0.0
-    return _SHADOW_STRENGTH * found.reshape(camera.height_px, camera.width_px)
+    coarse = Image.fromarray(found.reshape(camera.height_px, camera.width_px).astype(np.float32))
+    smooth = np.asarray(coarse.resize(size_px, Image.Resampling.BILINEAR), dtype=np.float64)
+    return _SHADOW_STRENGTH * smooth
 
 
 def _darkness_below(

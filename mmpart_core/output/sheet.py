@@ -105,7 +105,7 @@ def draw_sheet(
     result: ObjectResult,
     parts: tuple[PartFacts, ...],
     scene: BundleScene | None,
-    preview: UInt8[np.ndarray, "H W 3"] | None,
+    preview: UInt8[np.ndarray, "PH PW 3"] | None,
     store: BlobStore,
 ) -> UInt8[np.ndarray, "H W 3"]:
     """The contact sheet.
@@ -124,9 +124,7 @@ def draw_sheet(
     line = [wording.status(result, parts)]
     if result.assembled is not None:
         line.append(f"outline fit {wording.share(result.assembled.silhouette_iou)}")
-    sheet.text(
-        [(result.request.name, 27, _INK, True), (", ".join(line), 15, _SOFT, False)], 54
-    )
+    sheet.text([(result.request.name, 27, _INK, True), (", ".join(line), 15, _SOFT, False)], 54)
     sheet.tiles(_object_tiles(result, scene, preview, store, sheet.width))
     for index, part in enumerate(parts, start=1):
         sheet.rule()
@@ -141,7 +139,7 @@ def draw_sheet(
 def _object_tiles(
     result: ObjectResult,
     scene: BundleScene | None,
-    preview: UInt8[np.ndarray, "H W 3"] | None,
+    preview: UInt8[np.ndarray, "PH PW 3"] | None,
     store: BlobStore,
     width: int,
 ) -> list[_Tile]:
@@ -201,7 +199,7 @@ def _isolated_tile(part: PartFacts, size: tuple[int, int], store: BlobStore) -> 
     return _Tile(tiles.contained(image, size, tiles.checkerboard(*size)), caption)
 
 
-def _fitted_text(text: str, size: int, bold: bool, room_px: float) -> tuple[str, fonts.Font]:
+def _fitted_text(text: str, size: int, bold: bool, room_px: float | int) -> tuple[str, fonts.Font]:
     """The text, shortened with an ellipsis where it is wider than its room."""
     text = " ".join(text.split())
     font = fonts.font_for(text, size, bold)

@@ -48,5 +48,5 @@ def part_summary(part: PartFacts) -> str:
     if part.placement is None:
         pieces.append("not placed")
     elif part.placement.silhouette_iou is not None:
-        pieces.append(f"fit {share(part.placement.silhouette_iou)}")
+        pieces.append(f"outline fit {share(part.placement.silhouette_iou)}")
     return ", ".join(pieces)

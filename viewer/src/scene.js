@@ -30,12 +30,12 @@ function makeRenderer(canvas) {
 function lightUp(scene, camera, renderer) {
   const generator = new PMREMGenerator(renderer);
   scene.environment = generator.fromScene(new RoomEnvironment(), 0.04).texture;
-  scene.environmentIntensity = 0.55;
+  scene.environmentIntensity = 0.3;
   generator.dispose();
   // Colours are baked from pictures and hold their light already: mostly even light, and a weak
   // lamp that follows the eye to show the form.
-  scene.add(new AmbientLight(0xffffff, 1.15));
-  const lamp = new DirectionalLight(0xffffff, 0.9);
+  scene.add(new AmbientLight(0xffffff, 0.9));
+  const lamp = new DirectionalLight(0xffffff, 1.0);
   lamp.position.set(-0.5, 0.8, 1);
   camera.add(lamp);
   scene.add(camera);
@@ -75,7 +75,6 @@ export async function openScene(canvas, data, bytes) {
   parts.forEach(ownMaterials);
   const controls = new OrbitControls(camera, canvas);
   const view = new PartView({ renderer, scene, camera, controls, canvas, parts, data });
-  await renderer.compileAsync(scene, camera);
   view.start();
   return view;
 }

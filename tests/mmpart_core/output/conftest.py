@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import trimesh
+
 from mmpart_core.backends import STAGES
 from mmpart_core.config import PipelineConfig
 from mmpart_core.geometry import cameras, transforms
@@ -13,9 +14,7 @@ from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.records import (
     AssembledObject,
-    Camera,
     ComponentRequest,
-    ImageRef,
     InputView,
     IsolatedPart,
     ObjectRequest,
@@ -211,9 +210,7 @@ class ResultBuilder:
     def assembled(self, transforms_of_parts: list[np.ndarray]) -> AssembledObject:
         nodes = [
             GlbNode(name, to_part_frame(mesh)[0], matrix)
-            for name, mesh, matrix in zip(
-                self.names, self.meshes, transforms_of_parts, strict=True
-            )
+            for name, mesh, matrix in zip(self.names, self.meshes, transforms_of_parts, strict=True)
         ]
         placements = tuple(
             Placement(
@@ -288,3 +285,13 @@ def lamp(
 ) -> tuple[ObjectResult, MemoryStore]:
     """A complete result of three parts."""
     return build_result(["foot", "stem", "globe"])
+
+
+@pytest.fixture(scope="session")
+def config() -> PipelineConfig:
+    """A profile of offline back-ends."""
+    kinds = {
+        "plan": "template", "isolate": "regions", "multiview": "lift",
+        "reconstruct": "nerfstudio", "mesh": "flexicubes", "assemble": "layout",
+    }  # fmt: skip
+    return PipelineConfig.model_validate({stage: {"kind": kind} for stage, kind in kinds.items()})

@@ -1,0 +1,271 @@
+"""Files of a bundle: what is in them, where they go, what is left when parts fail."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+
+from mmpart_core.config import PipelineConfig
+from mmpart_core.errors import BlobMissingError
+from mmpart_core.output import bundle
+from mmpart_core.records import ObjectResult, PartFailure
+from mmpart_core.storage import codecs, glb
+from mmpart_core.storage.gltf import container
+from mmpart_core.storage.memory_store import MemoryStore
+
+Lamp = tuple[ObjectResult, MemoryStore]
+ALL_FILES = {
+    "object.glb", "exploded.glb", "parts/foot.glb", "parts/stem.glb", "parts/globe.glb",
+    "manifest.json", "preview.png", "sheet.png", "index.html",
+}  # fmt: skip
+
+
+def on_disk(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def without(result: ObjectResult, *names: str) -> ObjectResult:
+    """The result as it is when some parts failed and the rest was assembled without them."""
+    assembled = result.assembled
+    assert assembled is not None
+    kept = tuple(item for item in assembled.placements if item.component not in names)
+    failures = tuple(
+        PartFailure(
+            component=name,
+            stage="mesh",
+            error="StageError",
+            message=f"part '{name}': no surface; see /home/ada/cache/x.bin",
+        )
+        for name in names
+    )
+    return result.model_copy(
+        update={
+            "parts": tuple(part for part in result.parts if part.component not in names),
+            "assembled": assembled.model_copy(update={"placements": kept}) if kept else None,
+            "failures": failures,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def files(lamp: Lamp, config: PipelineConfig) -> dict[str, bytes]:
+    return bundle.build_files(*lamp, config)
+
+
+@pytest.fixture(scope="module")
+def manifest(files: dict[str, bytes]) -> dict:
+    return json.loads(files["manifest.json"])
+
+
+def test_all_files_are_written_and_named(lamp: Lamp, config: PipelineConfig, tmp_path: Path):
+    written = bundle.write_bundle(*lamp, str(tmp_path / "lamp"), config=config)
+    assert set(written) == on_disk(tmp_path / "lamp") == ALL_FILES
+    assert all(Path(path).is_file() for path in written.values())
+
+
+def test_equal_results_give_equal_bytes(
+    lamp: Lamp, config: PipelineConfig, files: dict[str, bytes]
+):
+    again = bundle.build_files(*lamp, config)
+    assert {name: hashlib.sha256(data).hexdigest() for name, data in again.items()} == {
+        name: hashlib.sha256(data).hexdigest() for name, data in files.items()
+    }
+
+
+def test_bundle_goes_to_any_fsspec_address(lamp: Lamp, config: PipelineConfig):
+    written = bundle.write_bundle(*lamp, "memory://bundles/lamp", config=config)
+    fs = fsspec.filesystem("memory")
+    assert written["parts/stem.glb"] == "memory://bundles/lamp/parts/stem.glb"
+    listed = json.loads(fs.cat_file("/bundles/lamp/manifest.json"))["files"]
+    for entry in listed:
+        data = fs.cat_file(f"/bundles/lamp/{entry['path']}")
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["size"], entry["sha256"])
+    assert {entry["path"] for entry in listed} == ALL_FILES - {"manifest.json"}
+    fs.rm("/bundles", recursive=True)
+
+
+def test_rewriting_removes_own_stale_files_only(lamp: Lamp, config: PipelineConfig, tmp_path: Path):
+    result, store = lamp
+    folder = tmp_path / "lamp"
+    outside = tmp_path / "outside.glb"
+    outside.write_bytes(b"mine")
+    bundle.write_bundle(result, store, str(folder), config=config)
+    (folder / "parts" / "notes.txt").write_text("mine")
+    (folder / "parts" / "mine.glb").write_bytes(b"mine")
+    old = json.loads((folder / "manifest.json").read_text())
+    old["files"] += [{"path": "../outside.glb"}, {"path": "parts/notes.txt"}, {"path": 3}]
+    (folder / "manifest.json").write_text(json.dumps(old))
+    bundle.write_bundle(without(result, "stem"), store, str(folder), config=config)
+    assert outside.exists()
+    kept = ALL_FILES - {"parts/stem.glb"} | {"parts/notes.txt", "parts/mine.glb"}
+    assert on_disk(folder) == kept
+
+
+def test_an_old_manifest_that_is_none_is_replaced(
+    lamp: Lamp, config: PipelineConfig, tmp_path: Path
+):
+    (tmp_path / "manifest.json").write_text("not JSON")
+    bundle.write_bundle(*lamp, str(tmp_path), config=config)
+    assert on_disk(tmp_path) == ALL_FILES
+
+
+def test_a_missing_blob_raises_and_writes_nothing(
+    lamp: Lamp, config: PipelineConfig, tmp_path: Path
+):
+    result, store = lamp
+    poor = MemoryStore()
+    assert result.assembled is not None
+    poor.blobs = {k: v for k, v in store.blobs.items() if k != result.assembled.glb.sha256}
+    with pytest.raises(BlobMissingError):
+        bundle.write_bundle(result, poor, str(tmp_path / "lamp"), config=config)
+    assert not (tmp_path / "lamp").exists()
+
+
+def test_object_has_named_nodes_with_their_history(files: dict[str, bytes]):
+    document, _ = container.unpack(files["object.glb"])
+    assert [node["name"] for node in document["nodes"]] == ["foot", "stem", "globe"]
+    assert [document["meshes"][n["mesh"]]["name"] for n in document["nodes"]] == [
+        "foot", "stem", "globe",
+    ]  # fmt: skip
+    extras = document["nodes"][1]["extras"]
+    assert extras["component"] == "stem"
+    assert extras["prompt"] == "Show only the stem, complete, on a plain ground."
+    assert extras["hidden"] == "goes on behind"
+    assert extras["seeds"] == {"isolate": 7, "multiview": 7, "reconstruct": 7, "mesh": 7}
+    assert extras["backends"]["mesh"] == "mesh-kind/1"
+    assert len(extras["digests"]["views"]) == 6
+    assert extras["placement"]["silhouette_iou"] == pytest.approx(0.88)
+
+
+def test_object_keeps_the_assembled_geometry(lamp: Lamp, files: dict[str, bytes]):
+    result, store = lamp
+    assert result.assembled is not None
+    before = glb.get_scene(store, result.assembled.glb)
+    after = glb.decode_glb(files["object.glb"])
+    for one, two in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one.world_mesh().vertices, two.world_mesh().vertices)
+
+
+def test_a_part_alone_stands_where_it_stands_in_the_object(files: dict[str, bytes]):
+    whole = {node.name: node.world_mesh() for node in glb.decode_glb(files["object.glb"])}
+    for name, mesh in whole.items():
+        (alone,) = glb.decode_glb(files[f"parts/{name}.glb"])
+        assert alone.name == name
+        np.testing.assert_array_equal(alone.world_mesh().vertices, mesh.vertices)
+        np.testing.assert_array_equal(alone.world_mesh().faces, mesh.faces)
+        if mesh.texture is not None:
+            np.testing.assert_array_equal(alone.mesh.texture, mesh.texture)
+    document, _ = container.unpack(files["parts/stem.glb"])
+    assert "images" not in document
+    assert document["nodes"][0]["extras"]["component"] == "stem"
+
+
+def test_exploded_parts_do_not_overlap(files: dict[str, bytes]):
+    whole = glb.decode_glb(files["object.glb"])
+    moved = glb.decode_glb(files["exploded.glb"])
+    boxes = []
+    for one, two in zip(whole, moved, strict=True):
+        shift = two.world_mesh().vertices - one.world_mesh().vertices
+        np.testing.assert_allclose(shift, np.tile(shift[0], (len(shift), 1)), atol=1e-6)
+        boxes.append((two.world_mesh().vertices.min(0), two.world_mesh().vertices.max(0)))
+    for index, (low, high) in enumerate(boxes):
+        for other_low, other_high in boxes[index + 1 :]:
+            assert ((other_low > high) | (other_high < low)).any()
+
+
+def test_manifest_says_what_was_made(manifest: dict, lamp: Lamp):
+    assert (manifest["schema"], manifest["schema_version"]) == ("mmpart.manifest", 1)
+    assert manifest["complete"] is True
+    assert [part["component"] for part in manifest["parts"]] == ["foot", "stem", "globe"]
+    stem = manifest["parts"][1]
+    assert [entry["stage"] for entry in stem["stages"]] == [
+        "isolate", "multiview", "reconstruct", "mesh",
+    ]  # fmt: skip
+    assert set(stem["stages"][0]) == {
+        "stage", "key", "cached", "seconds", "cost_usd", "backend", "seed",
+    }  # fmt: skip
+    assert [run["cached"] for run in manifest["parts"][0]["stages"]] == [True] * 4
+    assert stem["mesh"]["watertight"] is True
+    assert stem["mesh"]["faces"] == lamp[0].parts[1].mesh.mesh.faces
+    assert stem["silhouette_iou"] == pytest.approx(0.88)
+    assert stem["warnings"] == [{"stage": "isolate", "message": "A third of it was imagined."}]
+    assert manifest["totals"] == {
+        "components": 3, "parts_made": 3, "parts_placed": 3, "stages": 14, "stages_cached": 4,
+        "seconds": pytest.approx(21.0), "cost_usd": pytest.approx(0.121),
+    }  # fmt: skip
+
+
+def test_one_failed_part_leaves_the_others(lamp: Lamp, config: PipelineConfig):
+    result, store = lamp
+    files = bundle.build_files(without(result, "stem"), store, config)
+    manifest = json.loads(files["manifest.json"])
+    assert set(files) == ALL_FILES - {"parts/stem.glb"}
+    assert manifest["complete"] is False
+    stem = manifest["parts"][1]
+    assert (stem["state"], stem["file"], stem["mesh"]) == ("failed", None, None)
+    assert stem["failure"]["message"] == "part 'stem': no surface; see …/x.bin"
+    assert manifest["totals"]["parts_made"] == 2
+
+
+def test_when_all_failed_page_and_manifest_still_come(lamp: Lamp, config: PipelineConfig):
+    result, store = lamp
+    files = bundle.build_files(without(result, "foot", "stem", "globe"), store, config)
+    assert set(files) == {"manifest.json", "sheet.png", "index.html"}
+    manifest = json.loads(files["manifest.json"])
+    assert manifest["assembly"] is None
+    assert len(manifest["failures"]) == 3
+
+
+def test_when_planning_failed_nothing_was_made(lamp: Lamp, config: PipelineConfig):
+    result, store = lamp
+    failure = PartFailure(
+        component=None, stage="plan", error="BackendError", message="no answer came"
+    )
+    failed = ObjectResult(request=result.request, failures=(failure,))
+    files = bundle.build_files(failed, store, config)
+    manifest = json.loads(files["manifest.json"])
+    assert manifest["plan"] is None
+    assert [part["state"] for part in manifest["parts"]] == ["not_made"] * 3
+    assert codecs.decode_png(files["sheet.png"], "RGB").shape[2] == 3
+
+
+def test_parts_are_kept_when_assembly_failed(lamp: Lamp, config: PipelineConfig):
+    result, store = lamp
+    failure = PartFailure(
+        component=None, stage="assemble", error="StageError", message="not a similarity"
+    )
+    broken = result.model_copy(update={"assembled": None, "failures": (failure,)})
+    files = bundle.build_files(broken, store, config)
+    assert set(files) == ALL_FILES - {"object.glb", "exploded.glb", "preview.png"}
+    (alone,) = glb.decode_glb(files["parts/stem.glb"])
+    assert np.linalg.norm(alone.world_mesh().vertices, axis=1).max() == pytest.approx(1.0, abs=1e-6)
+    assert json.loads(files["manifest.json"])["parts"][1]["placement"] is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["車輪", "Räder – vorn", "كرسي"],
+        ["seat", "Seat!", "SEAT"],
+        ["../../escape", "a/b\\c", "</script><b>"],
+    ],
+)
+def test_names_of_any_kind(
+    names: list[str],
+    build_result: Callable[[list[str]], Lamp],
+    config: PipelineConfig,
+    tmp_path: Path,
+):
+    folder = tmp_path / "deep" / "lamp"
+    written = bundle.write_bundle(*build_result(names), str(folder), config=config)
+    assert len([name for name in written if name.startswith("parts/")]) == 3
+    assert {path.name for path in tmp_path.iterdir()} == {"deep"}
+    assert on_disk(tmp_path) == {f"deep/lamp/{name}" for name in written}
+    nodes = glb.decode_glb((folder / "object.glb").read_bytes())
+    assert [node.name for node in nodes] == names
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert [part["component"] for part in manifest["parts"]] == names
