@@ -97,10 +97,10 @@ def finish_grid(
     """
     colors = rgb.numpy()
     if touched.any() and not touched.all():
-        nearest = ndimage.distance_transform_edt(
-            ~touched, return_distances=False, return_indices=True
+        nearest = np.asarray(
+            ndimage.distance_transform_edt(~touched, return_distances=False, return_indices=True)
         )
-        colors = colors[tuple(nearest)]
+        colors = colors[nearest[0], nearest[1], nearest[2]]
     return FieldGrid(
         sdf=np.ascontiguousarray(sdf.numpy(), dtype=np.float32),
         rgb=np.ascontiguousarray(colors.clip(0.0, 1.0), dtype=np.float32),

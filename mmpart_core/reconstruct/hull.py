@@ -54,8 +54,8 @@ def silhouette_distance(alpha: UInt8[np.ndarray, "H W"]) -> Float[np.ndarray, "H
     coverage says more than the pixel raster, ``0.5 - coverage``.
     """
     inside = alpha >= 128
-    outward = ndimage.distance_transform_edt(~inside)
-    inward = ndimage.distance_transform_edt(inside)
+    outward = np.asarray(ndimage.distance_transform_edt(~inside))
+    inward = np.asarray(ndimage.distance_transform_edt(inside))
     signed = np.where(inside, 0.5 - inward, outward - 0.5)
     coverage = alpha.astype(np.float64) / 255.0
     partial = (alpha > 0) & (alpha < 255) & (np.abs(signed) < 1.0)

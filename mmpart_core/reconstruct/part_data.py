@@ -77,7 +77,7 @@ class PartParserConfig(DataParserConfig):
 class PartParser(DataParser):
     """Describes a part's views to nerfstudio."""
 
-    config: PartParserConfig
+    config: PartParserConfig  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def _generate_dataparser_outputs(self, split: str = "train", **kwargs: Any) -> ParserOutputs:
         scene = self.config.scene

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import (
     TrainingCallback,
@@ -45,7 +46,7 @@ class PartModelConfig(ModelConfig):
 class PartModel(Model):
     """A voxel field, rendered along rays that carry their own near and far distance."""
 
-    config: PartModelConfig
+    config: PartModelConfig  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def populate_modules(self) -> None:
         """Build the coarse field from the hull that the dataset carries as metadata."""
@@ -92,7 +93,7 @@ class PartModel(Model):
             optimizer.param_groups[0]["params"] = parameters
             optimizers.parameters[name] = parameters
 
-    def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Tensor]:
+    def get_outputs(self, ray_bundle: RayBundle | Cameras) -> dict[str, Tensor | list[Any]]:
         """Render rays.
 
         Args:
@@ -101,6 +102,8 @@ class PartModel(Model):
         Returns:
             ``rgb`` (R, 3), premultiplied; ``accumulation`` (R, 1).
         """
+        if isinstance(ray_bundle, Cameras):
+            raise TypeError("PartModel renders rays, not cameras")
         nears, fars = ray_bundle.nears, ray_bundle.fars
         if nears is None or fars is None:
             raise ValueError("PartModel renders rays with nears and fars only")

@@ -47,8 +47,9 @@ def train_part(views: PosedViews, options: TrainingOptions, seed: int) -> Traine
     hull = VisualHull(views, options.slack_px)
     fine_spec, limit = fit_grid(hull, options.resolutions[1], options.margin)
     rays = build_ray_cache(views, hull, fine_spec, limit)
+    known = np.ones(fine_spec.shape, dtype=bool)
     if options.steps == 0:
-        field = _colored_hull(views, fine_spec, limit)
+        field, known = _colored_hull(views, fine_spec, limit)
     else:
         coarse_spec, coarse_sdf = fit_grid(hull, options.resolutions[0], options.margin)
         scene = PartScene(views, rays, coarse_spec, coarse_sdf, fine_spec)
@@ -58,7 +59,7 @@ def train_part(views: PosedViews, options: TrainingOptions, seed: int) -> Traine
         fine_spec,
         torch.maximum(field.sdf.detach()[0, 0], limit),
         torch.sigmoid(field.color.detach()[0]).permute(1, 2, 3, 0),
-        touched,
+        touched & known,
     )
     return TrainedField(
         grid=grid,
@@ -90,17 +91,21 @@ def _train(scene: PartScene, options: TrainingOptions, seed: int) -> VoxelField:
         color_rate=options.color_rate,
         device=options.device,
     )
-    return trainer.pipeline.model.field.cpu()
+    return training.trained_field(trainer)
 
 
-def _colored_hull(views: PosedViews, spec: GridSpec, limit: Float[Tensor, "X Y Z"]) -> VoxelField:
-    """The visual hull as a field, with the views' colours near its surface."""
+def _colored_hull(
+    views: PosedViews, spec: GridSpec, limit: Float[Tensor, "X Y Z"]
+) -> tuple[VoxelField, Bool[np.ndarray, "X Y Z"]]:
+    """The visual hull as a field with the views' colours, and the corners that have one."""
     field = VoxelField(spec, limit)
     near = torch.nonzero((limit.abs() < _COLORED_BAND * spec.spacing).reshape(-1))[:, 0]
-    colors = project_colors(views, spec, limit, spec.positions()[near])
+    colors, seen = project_colors(views, spec, limit, spec.positions()[near])
+    known = torch.zeros(limit.numel(), dtype=torch.bool)
+    known[near] = seen
     with torch.no_grad():
         field.color.view(3, -1)[:, near] = torch.logit(colors, eps=1e-3).T
-    return field
+    return field, known.view(spec.shape).numpy()
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """How many threads torch uses while a part trains."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -12,7 +12,7 @@ _original = 1
 
 
 @contextmanager
-def torch_threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Generator[None]:
     """Limit torch to ``count`` threads within the block, in the calling thread.
 
     The limit belongs to the calling thread (OpenMP) but its default for new threads to the

@@ -32,7 +32,8 @@ from nerfstudio.utils import writer
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from mmpart_core.reconstruct.part_data import PartDataManagerConfig
-from mmpart_core.reconstruct.part_model import PartModelConfig
+from mmpart_core.reconstruct.part_model import PartModel, PartModelConfig
+from mmpart_core.reconstruct.voxel_field import VoxelField
 
 _quiet_lock = threading.Lock()
 _DECAY = 0.1
@@ -157,6 +158,18 @@ def run_training(
     return trainer
 
 
+def trained_field(trainer: PartTrainer) -> VoxelField:
+    """The trained grids, on the CPU.
+
+    Raises:
+        TypeError: the trainer's model is not ours.
+    """
+    model = trainer.pipeline.model
+    if not isinstance(model, PartModel):
+        raise TypeError(f"expected a PartModel, got {type(model).__name__}")
+    return model.field.cpu()
+
+
 def _optimizer(rate: float, steps: int) -> dict[str, object]:
     """Adam whose rate decays exponentially to a tenth."""
     schedule = ExponentialDecaySchedulerConfig(lr_final=rate * _DECAY, max_steps=steps)
@@ -168,6 +181,7 @@ def _build(config: PartTrainerConfig) -> PartTrainer:
     with _quiet_lock:
         quiet, CONSOLE.quiet = CONSOLE.quiet, True
         try:
+            # Not catch_warnings, which would undo what other threads do to the filters meanwhile.
             warnings.filterwarnings(
                 "ignore", r"`torch\.cuda\.amp\.GradScaler", FutureWarning, r"nerfstudio\."
             )

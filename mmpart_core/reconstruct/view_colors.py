@@ -1,7 +1,7 @@
 """Colours of points straight from the views, for a hull that nothing was trained on."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mmpart_core.geometry import cameras, transforms
@@ -10,6 +10,7 @@ from mmpart_core.reconstruct.hull import GridSpec
 
 _OCCLUSION_STEPS = 32
 _CHUNK = 1 << 15
+_KNOWN_WEIGHT = 1e-7
 
 
 def project_colors(
@@ -17,7 +18,7 @@ def project_colors(
     spec: GridSpec,
     sdf: Float[Tensor, "X Y Z"],
     points: Float[Tensor, "P 3"],
-) -> Float[Tensor, "P 3"]:
+) -> tuple[Float[Tensor, "P 3"], Bool[Tensor, "P"]]:
     """Blend the colours of the views that see each point, the frontal ones foremost.
 
     Weights are the squared cosine between the surface normal and the way to the camera, times
@@ -29,16 +30,21 @@ def project_colors(
         spec: the grid of the body.
         sdf: the body's signed distance on that grid.
         points: positions near its surface, part frame.
+
+    Returns:
+        sRGB colours in [0, 1], and whether any view has foreground there; colours are black
+        where none has.
     """
-    return torch.cat([_project_chunk(views, spec, sdf, chunk) for chunk in points.split(_CHUNK)])
+    chunks = [_project_chunk(views, spec, sdf, chunk) for chunk in points.split(_CHUNK)]
+    return torch.cat([color for color, _ in chunks]), torch.cat([known for _, known in chunks])
 
 
 def _project_chunk(
     views: PosedViews, spec: GridSpec, sdf: Tensor, points: Float[Tensor, "P 3"]
-) -> Float[Tensor, "P 3"]:
+) -> tuple[Float[Tensor, "P 3"], Bool[Tensor, "P"]]:
     normals = _normals(spec, sdf, points)
     total = torch.zeros((len(points), 3))
-    weight_sum = torch.full((len(points), 1), 1e-9)
+    weight_sum = torch.zeros((len(points), 1))
     reach = 0.5 * float(max(spec.shape)) * spec.spacing
     steps = torch.linspace(0.0, 1.0, _OCCLUSION_STEPS + 1)[1:] ** 2 * reach
     for rgba, camera in zip(views.rgba, views.cameras, strict=True):
@@ -52,10 +58,11 @@ def _project_chunk(
         color = _pixel_colors(torch.from_numpy(rgba).float() / 255.0, torch.from_numpy(pixels))
         facing = (normals * to_camera).sum(dim=-1, keepdim=True).clamp(min=0.05).square()
         seen = torch.where(inside.any(dim=1, keepdim=True), 1e-3, 1.0)
-        weight = facing * seen * color[:, 3:].clamp(min=1e-4)
+        weight = facing * seen * color[:, 3:]
         total += weight * color[:, :3]
         weight_sum += weight
-    return total / weight_sum
+    known = weight_sum[:, 0] > _KNOWN_WEIGHT
+    return total / weight_sum.clamp(min=_KNOWN_WEIGHT), known
 
 
 def _pixel_colors(image: Float[Tensor, "H W 4"], pixels: Tensor) -> Float[Tensor, "P 4"]:

@@ -146,8 +146,9 @@ class VoxelField(nn.Module):
 
     def smoothness(self, eikonal_weight: float, laplacian_weight: float) -> Float[Tensor, ""]:
         """Weighted penalties on a distance grid that is no distance, or not smooth."""
-        result = _Smoothness.apply(self.sdf, self.spec.spacing, eikonal_weight, laplacian_weight)
-        return result  # pyright: ignore[reportReturnType]
+        return _Smoothness.apply(  # pyright: ignore[reportReturnType]
+            self.sdf, self.spec.spacing, eikonal_weight, laplacian_weight
+        )
 
     def color_variation(self) -> Float[Tensor, ""]:
         """Mean absolute difference of neighbouring colour logits."""

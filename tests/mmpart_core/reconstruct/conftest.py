@@ -1,0 +1,66 @@
+"""Simple bodies with known shapes, seen by the six cameras of Zero123++ v1.2."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import trimesh
+
+from mmpart_core.geometry.cameras import zero123plus_cameras
+from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.geometry.render import RenderScene
+from mmpart_core.geometry.surface import TriangleMesh
+
+
+def colored(mesh: trimesh.Trimesh) -> TriangleMesh:
+    """A body whose colour follows position, so that views can be told apart and compared."""
+    vertices = np.asarray(mesh.vertices, dtype=np.float64)
+    waves = 0.5 + 0.35 * np.sin(vertices * 9.0 + np.array([0.0, 1.0, 2.0]))
+    colors = np.concatenate([waves, np.ones((len(waves), 1))], axis=1)
+    return TriangleMesh(
+        vertices,
+        np.asarray(mesh.faces, dtype=np.int64),
+        colors=(colors * 255.0).astype(np.uint8),
+    )
+
+
+def seen(mesh: TriangleMesh, size_px: int) -> PosedViews:
+    """The six views of a body."""
+    cameras = zero123plus_cameras("v1.2", size_px)
+    scene = RenderScene([mesh])
+    rgba = np.stack([scene.render(camera, supersample=2).rgba for camera in cameras])
+    return PosedViews(rgba, cameras)
+
+
+def torus() -> trimesh.Trimesh:
+    """Standing, its hole along X; major radius 0.6, minor radius 0.22."""
+    ring = trimesh.creation.torus(0.6, 0.22, major_sections=96, minor_sections=48)
+    ring.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (0, 1, 0)))
+    return ring
+
+
+@pytest.fixture(scope="session")
+def views_of() -> Callable[[trimesh.Trimesh, int], PosedViews]:
+    """Renders a body: ``views_of(mesh, size_px)``."""
+    return lambda mesh, size_px: seen(colored(mesh), size_px)
+
+
+@pytest.fixture(scope="session")
+def torus_views() -> PosedViews:
+    """The torus at 96 pixels."""
+    return seen(colored(torus()), 96)
+
+
+@pytest.fixture(scope="session")
+def torus_points() -> np.ndarray:
+    """Points on the torus' surface."""
+    angles = np.random.default_rng(0).uniform(0.0, 2.0 * np.pi, (4000, 2))
+    radius = 0.6 + 0.22 * np.cos(angles[:, 1])
+    return np.stack(
+        [
+            0.22 * np.sin(angles[:, 1]),
+            radius * np.cos(angles[:, 0]),
+            radius * np.sin(angles[:, 0]),
+        ],
+        axis=1,
+    )
