@@ -1,0 +1,200 @@
+"""Isolates parts on the real image, offline, from region hints or guessed regions.
+
+Segments the object among its components (``isolate.labelling``), tells what is in front of what
+(``isolate.occlusion``), continues the part behind it (``isolate.completion``) and colours that
+(``isolate.texture``). It sees shapes and colours, not meaning: give regions for good results.
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, UInt8
+from pydantic import Field
+
+from mmpart_core.backends import BackendSettings
+from mmpart_core.errors import BackendError
+from mmpart_core.images import colour, edges
+from mmpart_core.isolate import completion, hints, labelling, occlusion, texture
+from mmpart_core.isolate.crop import Crop, enlarge_labels, frame_object
+from mmpart_core.isolate.protocol import Isolation, IsolationTask
+
+_CACHED_IMAGES = 4
+
+
+class Settings(BackendSettings):
+    """Settings of the regions isolator."""
+
+    work_side_px: int = Field(
+        default=512, ge=128, le=2048, description="Longer side at which the object is divided."
+    )
+    superpixels: int = Field(
+        default=900, ge=50, le=4000, description="Small regions that the object is divided into."
+    )
+    max_growth: float = Field(
+        default=0.8,
+        ge=0.0,
+        le=4.0,
+        description="Completed area at most, as a multiple of the visible area; 0 completes none.",
+    )
+    rim_px: int = Field(
+        default=2, ge=0, le=10, description="Width of the rim whose mixed colours are replaced."
+    )
+
+
+class RegionIsolator:
+    """Divides the object once per image and list, then draws each part from that."""
+
+    VERSION: ClassVar[str] = "1"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._divisions: OrderedDict[str, labelling.Division] = OrderedDict()
+
+    def open(self) -> None:
+        """Nothing to load."""
+
+    def isolate(self, task: IsolationTask, seed: int) -> Isolation:
+        """Draw one part; the seed plays no role.
+
+        Raises:
+            BackendError: nothing of the object is left for the part, or its region misses it.
+        """
+        prompt, shape = task.prompt, task.foreground.shape
+        division = self._division(task)
+        label = prompt.index + 1
+        visible = division.labels == label
+        if not visible.any():
+            advice = "give it a" if prompt.regions[prompt.index] is None else "correct its"
+            raise BackendError(
+                f"part '{prompt.component}': nothing of the object is left for it, at least one "
+                f"pixel that no other part claims expected; {advice} region (box, points, polygon "
+                "or mask)"
+            )
+        crop = frame_object(task.foreground, self._settings.work_side_px)
+        completed = self._completed(crop, division, label, bool(prompt.hidden.strip()))
+        imagined = np.zeros(shape, dtype=bool)
+        imagined[crop.window] = completed.mask
+        imagined &= task.foreground & ~visible
+        rgba = np.zeros((*shape, 4), np.uint8)
+        rgba[crop.window] = self._painted(task, crop, visible, imagined, completed)
+        return Isolation(rgba, visible, imagined, _warnings(task, division, imagined))
+
+    def _division(self, task: IsolationTask) -> labelling.Division:
+        key = self._identity(task)
+        with self._lock:
+            if key not in self._divisions:
+                self._divisions[key] = self._divide(task)
+            self._divisions.move_to_end(key)
+            while len(self._divisions) > _CACHED_IMAGES:
+                self._divisions.popitem(last=False)
+            return self._divisions[key]
+
+    def _identity(self, task: IsolationTask) -> str:
+        digest = hashlib.sha256(repr(task.source.shape).encode())
+        for array in (task.source, task.foreground, *(m for _, m in _sorted_masks(task))):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(repr((task.prompt.regions, task.prompt.counts)).encode())
+        return digest.hexdigest()
+
+    def _divide(self, task: IsolationTask) -> labelling.Division:
+        crop = frame_object(task.foreground, self._settings.work_side_px)
+        rgb = np.ascontiguousarray(task.source[..., :3][crop.window])
+        small_rgb = crop.shrink_image(rgb)
+        smooth = colour.lab_from_rgb(np.asarray(cv2.bilateralFilter(small_rgb, 5, 20, 3)))
+        foreground = crop.shrink_mask(task.foreground)
+        regions = [None if r is None else crop.move_region(r) for r in task.prompt.regions]
+        exact = _exact_masks(task)
+        small_exact = {index: crop.shrink_mask(mask) for index, mask in exact.items()}
+        claims = hints.claim_exact(small_exact, foreground)
+        division = labelling.divide(
+            smooth, foreground, claims, regions, task.prompt.counts, self._settings.superpixels
+        )
+        small = edges.snap_labels(division.labels, smooth, 2)
+        large = enlarge_labels(np.where(foreground, small, 0), task.foreground[crop.window])
+        full_claims = hints.claim_exact(exact, task.foreground)[crop.window]
+        large = np.where(full_claims > 0, full_claims, large)
+        radius = max(1, round(1.0 / crop.scale))
+        snapped = edges.snap_labels(large, colour.lab_from_rgb(rgb), radius)
+        inside = task.foreground[crop.window]
+        labels = np.zeros(task.foreground.shape, np.int32)
+        labels[crop.window] = np.where(inside & (snapped > 0), snapped, np.where(inside, large, 0))
+        return labelling.Division(labels, division.proposed)
+
+    def _completed(
+        self, crop: Crop, division: labelling.Division, label: int, words: bool
+    ) -> completion.Completion:
+        own = division.labels[crop.window]
+        small = crop.shrink_labels(own)
+        if self._settings.max_growth == 0.0 or not (small == label).any():
+            return completion.Completion(np.zeros(own.shape, dtype=bool))
+        front = occlusion.occluders(small, label, words)
+        fronts = np.unique(small[front])
+        return completion.complete_shape(
+            own == label, np.isin(own, fronts), self._settings.max_growth
+        )
+
+    def _painted(
+        self,
+        task: IsolationTask,
+        crop: Crop,
+        visible: Bool[np.ndarray, "H W"],
+        imagined: Bool[np.ndarray, "H W"],
+        completed: completion.Completion,
+    ) -> UInt8[np.ndarray, "h w 4"]:
+        seen, drawn = visible[crop.window], imagined[crop.window]
+        source = task.source[crop.window]
+        rgb = np.ascontiguousarray(source[..., :3])
+        painted = texture.paint(rgb, seen, drawn, completed.mirror, self._settings.rim_px)
+        alpha = texture.soft_alpha(seen | drawn) * 255.0
+        alpha = np.where(drawn, alpha, np.minimum(alpha, source[..., 3]))
+        rgba = np.concatenate([painted, alpha[..., None].astype(np.float32)], axis=-1)
+        rgba[alpha < 0.5] = 0.0
+        return np.rint(rgba).astype(np.uint8)
+
+
+def _sorted_masks(task: IsolationTask) -> list[tuple[int, Bool[np.ndarray, "H W"]]]:
+    return sorted(task.region_masks.items())
+
+
+def _exact_masks(task: IsolationTask) -> dict[int, Bool[np.ndarray, "H W"]]:
+    """Polygons and masks at full size, by component index."""
+    shape = (task.foreground.shape[0], task.foreground.shape[1])
+    masks: dict[int, Bool[np.ndarray, "H W"]] = {}
+    for index, region in enumerate(task.prompt.regions):
+        if region is not None:
+            mask = hints.exact_mask(region, task.region_masks.get(index), shape)
+            if mask is not None:
+                masks[index] = mask
+    return masks
+
+
+def _warnings(
+    task: IsolationTask, division: labelling.Division, imagined: Bool[np.ndarray, "H W"]
+) -> tuple[str, ...]:
+    name = task.prompt.component
+    warnings: list[str] = []
+    if task.prompt.index in division.proposed:
+        warnings.append(
+            f"part '{name}': no region given, so its place was guessed (components without a "
+            "region take the regions left over, from top to bottom in the list's order); add "
+            f"'region: {{box: [left, top, right, bottom]}}' to '{name}'"
+        )
+    if task.prompt.hidden.strip() and not imagined.any():
+        warnings.append(
+            f"part '{name}': nothing was found in front of it, so its hidden area was not drawn; "
+            "give regions to it and to the part in front, or use an image-edit back-end"
+        )
+    elif task.prompt.hidden.strip():
+        warnings.append(
+            f"part '{name}': the regions back-end cannot read the words on its hidden area; it "
+            "continued the visible shape and colours"
+        )
+    return tuple(warnings)
+
+
+BACKEND = RegionIsolator

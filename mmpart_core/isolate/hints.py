@@ -1,0 +1,91 @@
+"""Region hints as maps over the image, and as priors over superpixels."""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Int, Int32
+
+from mmpart_core.isolate.superpixels import Superpixels
+from mmpart_core.records import Region
+
+_CORNER = 0.35  # prior in a box's corners, outside its inscribed ellipse
+_REACH = 25.0  # L*a*b* contrast over which a point's prior falls to 1/e
+SURE = 50.0  # prior of a superpixel that holds one of a component's points
+
+
+def exact_mask(
+    region: Region, mask: Bool[np.ndarray, "H W"] | None, shape: tuple[int, int]
+) -> Bool[np.ndarray, "H W"] | None:
+    """The pixels of a polygon or mask region; None for other kinds.
+
+    Args:
+        region: the hint.
+        mask: the stored mask at this size, for a region of kind mask.
+        shape: rows and columns.
+    """
+    if region.kind == "mask":
+        return mask
+    if region.kind != "polygon":
+        return None
+    scale = np.array([shape[1], shape[0]]) * 16.0
+    corners = np.rint(np.array(region.polygon) * scale - 8.0).astype(np.int32)
+    drawn = np.zeros(shape, np.uint8)
+    cv2.fillPoly(drawn, [corners], (1,), lineType=cv2.LINE_8, shift=4)
+    return drawn > 0
+
+
+def claim_exact(
+    masks: Mapping[int, Bool[np.ndarray, "H W"]], foreground: Bool[np.ndarray, "H W"]
+) -> Int32[np.ndarray, "H W"]:
+    """Give pixels to polygons and masks; where they overlap the smaller one is in front.
+
+    Args:
+        masks: by component index.
+        foreground: the whole object.
+
+    Returns:
+        Component index + 1; 0 where nobody claims.
+    """
+    claims = np.zeros(foreground.shape, np.int32)
+    for index in sorted(masks, key=lambda i: (-int(masks[i].sum()), i)):
+        claims[masks[index] & foreground] = index + 1
+    return claims
+
+
+def box_prior(graph: Superpixels, box: tuple[float, float, float, float]) -> Float[np.ndarray, "S"]:
+    """How well each superpixel fits a box: 1 in its ellipse, less in its corners, 0 outside.
+
+    A smaller box says more, so a box inside a box wins there.
+    """
+    height, width = graph.ids.shape
+    rows, columns = np.mgrid[0:height, 0:width]
+    x, y = (columns + 0.5) / width, (rows + 0.5) / height
+    u = (2 * x - box[0] - box[2]) / (box[2] - box[0])
+    v = (2 * y - box[1] - box[3]) / (box[3] - box[1])
+    inside = (np.abs(u) <= 1) & (np.abs(v) <= 1)
+    inside_share = graph.mean(inside.astype(np.float64))
+    fit = graph.mean(np.where(u * u + v * v <= 1.0, 1.0, _CORNER) * inside)
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return np.where(inside_share >= 0.5, fit, 0.0) * (0.02 + area) ** -0.5
+
+
+def point_seeds(
+    graph: Superpixels, points: tuple[tuple[float, float], ...]
+) -> Int[np.ndarray, "N"]:
+    """The superpixels that hold the points, or are nearest to points beside the object."""
+    scale = np.array([graph.ids.shape[1], graph.ids.shape[0]], dtype=np.float64)
+    seeds: list[int] = []
+    for point in np.array(points) * scale:
+        column, row = np.minimum(point, scale - 1).astype(int)
+        inside = int(graph.ids[row, column])
+        nearest = int(np.argmin(np.linalg.norm(graph.centre - point, axis=1)))
+        seeds.append(inside if inside >= 0 else nearest)
+    return np.unique(np.array(seeds, dtype=np.int64))
+
+
+def point_prior(graph: Superpixels, seeds: Int[np.ndarray, "N"]) -> Float[np.ndarray, "S"]:
+    """How well each superpixel fits points: falls with the contrast on the way there."""
+    prior = np.exp(-graph.geodesic(seeds) / _REACH)
+    prior[seeds] = SURE
+    return prior

@@ -1,0 +1,187 @@
+"""Divides the object among its components: every pixel belongs to one of them, or to none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int, Int32
+from scipy import sparse
+from scipy.sparse import linalg
+
+from mmpart_core.images import morphology
+from mmpart_core.isolate import hints, proposals
+from mmpart_core.isolate.superpixels import Superpixels, build_superpixels
+from mmpart_core.records import Region
+
+_ROUNDS = 4
+_KERNEL = 8.0  # L*a*b*, width of the colour models
+_EDGE = 9.0  # L*a*b* contrast that makes a border likely
+_DATA_WEIGHT = 0.35
+_ELSEWHERE = 0.3  # prior of a part without a region inside the boxes of others
+_BESIDE = 0.15  # its prior outside the region proposed for it
+_LONELY_REST = 0.2
+_ISLAND_SHARE = 0.01
+_MORE_TRIES = 10
+
+
+@dataclass
+class Division:
+    """Who has which pixel.
+
+    Attributes:
+        labels: component index + 1, components + 1 for parts of the object that nobody named,
+            0 outside the object.
+        proposed: components whose place was guessed.
+    """
+
+    labels: Int32[np.ndarray, "H W"]
+    proposed: set[int] = field(default_factory=set)
+
+
+def divide(
+    lab: Float32[np.ndarray, "H W 3"],
+    foreground: Bool[np.ndarray, "H W"],
+    claims: Int32[np.ndarray, "H W"],
+    regions: Sequence[Region | None],
+    counts: Sequence[int],
+    superpixels: int,
+) -> Division:
+    """Divide the object.
+
+    Polygons and masks have their pixels already. Boxes, points and components without a region
+    share the rest: each has a prior and a colour model (a kernel density over superpixels, as
+    GrabCut has a mixture), and the random walker with priors (Grady 2005) decides, four rounds of
+    colour model and decision.
+
+    Args:
+        lab: the image in L*a*b*, smoothed.
+        foreground: the whole object.
+        claims: from ``hints.claim_exact``.
+        regions: hints by component; None where not given.
+        counts: pieces by component.
+        superpixels: how many to work on.
+    """
+    rest = len(regions) + 1
+    labels = np.where(foreground & (claims == 0), rest, claims).astype(np.int32)
+    open_ = [i for i, r in enumerate(regions) if r is None or r.kind in ("box", "points")]
+    room = labels == rest
+    if not open_ or not room.any():
+        return Division(labels)
+    graph = build_superpixels(lab, room, superpixels)
+    priors, proposed = _priors(graph, regions, counts, open_)
+    owners = np.array([*[index + 1 for index in open_], rest])
+    chosen = owners[_decide(graph, priors)]
+    labels[room] = chosen[graph.ids[room]]
+    return Division(_without_islands(labels, counts), proposed)
+
+
+def _priors(
+    graph: Superpixels,
+    regions: Sequence[Region | None],
+    counts: Sequence[int],
+    open_: list[int],
+) -> tuple[Float[np.ndarray, "S L"], set[int]]:
+    """One column per open component, the last for what nobody named."""
+    priors = np.zeros((len(graph.area), len(open_) + 1))
+    seeds: dict[int, Int[np.ndarray, "N"]] = {}
+    for column, index in enumerate(open_):
+        region = regions[index]
+        if region is not None and region.box is not None:
+            priors[:, column] = hints.box_prior(graph, region.box)
+        elif region is not None:
+            seeds[column] = hints.point_seeds(graph, region.points)
+            priors[:, column] = hints.point_prior(graph, seeds[column])
+    boxed = np.delete(priors, [*seeds, -1], axis=1).sum(axis=1) > 0
+    unplaced = [column for column, index in enumerate(open_) if regions[index] is None]
+    if unplaced:
+        shares = _propose(graph, ~boxed, seeds, [counts[open_[c]] for c in unplaced])
+        for column, members in zip(unplaced, shares, strict=True):
+            priors[:, column] = np.where(boxed, _ELSEWHERE, _BESIDE) * bool(len(members))
+            priors[members, column] = 1.0
+    elif not seeds:
+        priors[:, -1] = np.where(boxed, _ELSEWHERE, 1.0)
+    elif len(open_) == 1:
+        priors[:, -1] = _LONELY_REST
+    for column, fixed in seeds.items():
+        others = np.arange(priors.shape[1]) != column
+        priors[np.ix_(fixed, others)] *= 1e-6
+    return priors, {open_[column] for column in unplaced}
+
+
+def _propose(
+    graph: Superpixels,
+    free: Bool[np.ndarray, "S"],
+    seeds: dict[int, Int[np.ndarray, "N"]],
+    counts: list[int],
+) -> list[Int[np.ndarray, "N"]]:
+    """Regions for components without one; a region that holds another's point is not given."""
+    if not free.any():
+        return [np.zeros(0, dtype=np.int64) for _ in counts]
+    taken = np.concatenate([*seeds.values(), np.zeros(0, dtype=np.int64)])
+    wanted = sum(counts) + len(seeds)
+    regions = np.zeros(0, dtype=np.int64)
+    for more in range(_MORE_TRIES):
+        regions = proposals.propose_regions(graph, free, wanted + more)
+        regions = np.where(np.isin(regions, regions[taken]), -1, regions)
+        if len(np.unique(regions[regions >= 0])) >= sum(counts):
+            break
+    return proposals.assign_in_order(graph, regions, tuple(counts))
+
+
+def _decide(graph: Superpixels, priors: Float[np.ndarray, "S L"]) -> Int[np.ndarray, "S"]:
+    share = priors / np.maximum(priors.sum(axis=1, keepdims=True), 1e-12)
+    apart = ((graph.colour[:, None] - graph.colour[None]) ** 2).sum(axis=-1)
+    kernel = np.exp(-apart / (2.0 * _KERNEL**2))
+    np.fill_diagonal(kernel, 0.0)  # nobody is its own evidence
+    system = _laplacian(graph)
+    for _ in range(_ROUNDS):
+        mass = share * graph.area[:, None]
+        density = (kernel @ mass) / np.maximum(mass.sum(axis=0), 1e-9) + 1e-3
+        data = priors * density
+        data /= np.maximum(data.sum(axis=1, keepdims=True), 1e-12)
+        weight = (
+            _DATA_WEIGHT
+            * np.sqrt(graph.area)
+            * np.where(priors.max(axis=1) >= hints.SURE, 100.0, 1.0)
+        )
+        solved = linalg.spsolve(system + sparse.diags(weight), weight[:, None] * data)
+        share = np.clip(np.asarray(solved).reshape(data.shape), 0.0, None) * (priors > 0)
+        share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-12)
+    share[priors.sum(axis=1) <= 0, -1] = 1.0
+    return np.argmax(share, axis=1)
+
+
+def _laplacian(graph: Superpixels) -> sparse.csc_matrix:
+    count = len(graph.area)
+    weights = graph.length * (np.exp(-((graph.contrast / _EDGE) ** 2)) + 1e-3)
+    a, b = graph.edges[:, 0], graph.edges[:, 1]
+    affinity = sparse.csc_matrix((weights, (a, b)), shape=(count, count))
+    affinity = affinity + affinity.T
+    degree = np.asarray(affinity.sum(axis=1)).ravel() + 1e-9
+    return sparse.csc_matrix(sparse.diags(degree) - affinity)
+
+
+def _without_islands(
+    labels: Int32[np.ndarray, "H W"], counts: Sequence[int]
+) -> Int32[np.ndarray, "H W"]:
+    """Give scattered bits of a component to the label around them."""
+    cleaned = labels.copy()
+    object_px = max(int((labels > 0).sum()), 1)
+    for index, count in enumerate(counts):
+        own = cleaned == index + 1
+        pieces, found = morphology.pieces(own)
+        areas = np.bincount(pieces.ravel(), minlength=found + 1)[1:]
+        if found <= 1:
+            continue
+        largest = np.sort(areas)[::-1]
+        least = min(float(largest[min(count, found) - 1]), 0.08 * largest[0])
+        for piece in np.flatnonzero(areas < max(least, _ISLAND_SHARE * 0.1 * object_px)) + 1:
+            if areas[piece - 1] == largest[0]:
+                continue
+            island = pieces == piece
+            ring = morphology.dilated(island, 2) & ~island
+            around = np.bincount(cleaned[ring])
+            around[: min(1, len(around))] = 0
+            if around.sum():
+                cleaned[island] = int(np.argmax(around))
+    return cleaned

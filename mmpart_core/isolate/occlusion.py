@@ -1,0 +1,123 @@
+"""Which part is in front of which, told from the shapes of a single division."""
+
+import math
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Int32
+
+from mmpart_core.images import morphology
+
+FRONT = 0.25  # score from which one part counts as in front of another
+_FRONT_WITH_WORDS = -0.2  # the user says that something is hidden
+_ENCLOSED = 0.85
+_HULL_GAIN = 4.0
+_JUNCTION_RADIUS = 0.03  # of the object's size
+_MIN_CONTACT = 0.04  # of the square root of the smaller area
+
+
+def occluders(labels: Int32[np.ndarray, "H W"], part: int, words: bool) -> Bool[np.ndarray, "H W"]:
+    """The visible pixels of all that is in front of a part.
+
+    Three cues, added up for each pair that touches. Enclosure: what lies wholly within another is
+    in front of it. Convexity: the part behind is cut out where the other is, so its convex hull
+    reaches into the other more than the other's into it. T-junctions: where two parts and the
+    background meet, the contour of the one in front runs on straight, so it fills half of a small
+    disc there.
+
+    Args:
+        labels: 0 outside the object, else who has the pixel.
+        part: the label to look at.
+        words: the user described a hidden area of it; doubt then speaks for occlusion.
+    """
+    own = labels == part
+    front = np.zeros_like(own)
+    touching = labels[morphology.dilated(own, 2) & ~own]
+    least = _FRONT_WITH_WORDS if words else FRONT
+    for other in np.unique(touching[touching > 0]).tolist():
+        if _in_front(labels, part, other) > least:
+            front |= labels == other
+    return front
+
+
+def _in_front(labels: Int32[np.ndarray, "H W"], part: int, other: int) -> float:
+    """Positive where ``other`` is in front of ``part``."""
+    own, cover = labels == part, labels == other
+    contact = morphology.dilated(own, 2) & cover
+    back_contact = morphology.dilated(cover, 2) & own
+    smaller = max(min(int(own.sum()), int(cover.sum())), 1)
+    if contact.sum() < 2 * _MIN_CONTACT * math.sqrt(smaller):
+        return -1.0
+    score = _enclosure(cover, own, contact) - _enclosure(own, cover, back_contact)
+    behind = _hull_overlap(own, cover) / smaller
+    before = _hull_overlap(cover, own) / smaller
+    score += float(np.clip(_HULL_GAIN * (behind - before), -1.0, 1.0))
+    return score + _junction_vote(labels, part, other)
+
+
+def _enclosure(
+    inner: Bool[np.ndarray, "H W"], outer: Bool[np.ndarray, "H W"], contact: Bool[np.ndarray, "H W"]
+) -> float:
+    """2 where ``inner`` lies within ``outer``, else 0."""
+    rim = inner & ~morphology.eroded(inner, 1)
+    shared = (morphology.dilated(contact, 2) & rim).sum() / max(int(rim.sum()), 1)
+    return 2.0 if shared >= _ENCLOSED and inner.sum() < outer.sum() else 0.0
+
+
+def hull(mask: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
+    """The convex hull of a mask, as pixels."""
+    rows, columns = np.nonzero(mask)
+    if not len(rows):
+        return mask.copy()
+    corners = cv2.convexHull(np.stack([columns, rows], axis=-1).astype(np.int32))
+    drawn = np.zeros(mask.shape, np.uint8)
+    cv2.fillConvexPoly(drawn, corners, (1,))
+    return drawn > 0
+
+
+def _hull_overlap(mask: Bool[np.ndarray, "H W"], other: Bool[np.ndarray, "H W"]) -> int:
+    """Pixels of ``other`` within the hulls of the pieces of ``mask``."""
+    pieces, count = morphology.pieces(mask)
+    covered = np.zeros_like(mask)
+    areas = np.bincount(pieces.ravel(), minlength=count + 1)
+    for piece in range(1, count + 1):
+        if areas[piece] >= 0.02 * areas[1:].max():
+            covered |= hull(pieces == piece)
+    return int((covered & other).sum())
+
+
+def _junction_vote(labels: Int32[np.ndarray, "H W"], part: int, other: int) -> float:
+    """Mean vote of the places where the two parts and the background meet; -1 to 1."""
+    size = math.sqrt(float((labels > 0).sum()))
+    radius = max(4, round(_JUNCTION_RADIUS * size))
+    spots = (
+        morphology.dilated(labels == part, 2)
+        & morphology.dilated(labels == other, 2)
+        & morphology.dilated(labels == 0, 2)
+    )
+    pieces, count = morphology.pieces(spots)
+    votes: list[float] = []
+    for piece in range(1, count + 1):
+        rows, columns = np.nonzero(pieces == piece)
+        shares = _disc_shares(labels, int(rows.mean()), int(columns.mean()), radius)
+        own, cover, outside = (shares.get(label, 0.0) for label in (part, other, 0))
+        if abs(outside - 0.5) < min(abs(own - 0.5), abs(cover - 0.5)):
+            votes.append(0.0)  # the silhouette runs straight on: the parts only meet there
+        else:
+            votes.append(_half(cover) - _half(own))
+    return float(np.mean(votes)) if votes else 0.0
+
+
+def _half(share: float) -> float:
+    return math.exp(-(((share - 0.5) / 0.1) ** 2))
+
+
+def _disc_shares(
+    labels: Int32[np.ndarray, "H W"], row: int, column: int, radius: int
+) -> dict[int, float]:
+    top, left = max(row - radius, 0), max(column - radius, 0)
+    window = labels[top : row + radius + 1, left : column + radius + 1]
+    rows, columns = np.mgrid[0 : window.shape[0], 0 : window.shape[1]]
+    disc = (rows + top - row) ** 2 + (columns + left - column) ** 2 <= radius**2
+    found, counts = np.unique(window[disc], return_counts=True)
+    return dict(zip(found.tolist(), (counts / counts.sum()).tolist(), strict=True))
