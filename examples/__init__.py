@@ -1,0 +1,1 @@
+"""Inputs made by us, and the procedural models they are rendered from."""
