@@ -16,6 +16,9 @@ _LEAST_COSINE = 0.15
 # Colour distance, in 0..1 units, at which a view counts half as much as one that agrees.
 _AGREEMENT = 0.12
 _ROUNDS = 3
+# Neighbouring pixels whose depths differ by more cubes than this see different sheets.
+_JUMP_CUBES = 4.0
+_BESIDE_JUMP = 0.02
 # Weight of the field's colour against a view seen head on: settles only what no view sees well.
 _FIELD_WEIGHT = 0.01
 
@@ -46,7 +49,7 @@ def blend_views(
     colors = np.zeros((len(views.cameras), len(points), 3), dtype=np.float32)
     for index, camera in enumerate(views.cameras):
         weights[index], colors[index] = _look(
-            points, normals, scene, camera, views.rgba[index], 0.5 * field.spacing
+            points, normals, scene, camera, views.rgba[index], field.spacing
         )
     base = field_colors(field, points).astype(np.float32)
     mean = _mean(weights, colors, base)
@@ -82,7 +85,7 @@ def _look(
     scene: RenderScene,
     camera: Camera,
     rgba: UInt8[np.ndarray, "H W 4"],
-    clearance: float,
+    spacing: float,
 ) -> tuple[Float[np.ndarray, "P"], Float[np.ndarray, "P 3"]]:
     """Weight and colour that one view gives each point."""
     towards = _directions_to(camera, points)
@@ -91,11 +94,11 @@ def _look(
     color = np.zeros((len(points), 3), dtype=np.float32)
     facing = np.flatnonzero(cosine > _LEAST_COSINE)
     place, depth = cameras.project(camera, points[facing])
-    inside, sampled = _sample(rgba, place)
+    inside, sampled = _sample(rgba, _steady(scene, camera, _JUMP_CUBES * spacing), place)
     inside[depth <= 0] = 0.0
     held = inside > 0.0
     facing, inside, sampled = facing[held], inside[held], sampled[held]
-    start = points[facing] + clearance * normals[facing]
+    start = points[facing] + 0.5 * spacing * normals[facing]
     free = scene.cast(start, towards[facing]).mesh < 0
     facing, inside, sampled = facing[free], inside[free], sampled[free]
     weight[facing] = cosine[facing] ** 2 * inside
@@ -112,15 +115,34 @@ def _directions_to(camera: Camera, points: Float[np.ndarray, "P 3"]) -> Float[np
     return towards / np.linalg.norm(towards, axis=-1, keepdims=True)
 
 
+def _steady(scene: RenderScene, camera: Camera, step: float) -> Float[np.ndarray, "H W"]:
+    """1 where a view's neighbouring pixels see one sheet of surface, little where depth jumps.
+
+    Beside a jump a pixel of the views' true shape may show the other sheet.
+    """
+    depth = scene.render(camera, supersample=1).depth
+    depth = np.where(np.isfinite(depth), depth, 0.0).astype(np.float32)
+    kernel = np.ones((3, 3), np.uint8)
+    jump = cv2.dilate(depth, kernel) - cv2.erode(depth, kernel)
+    return np.where(jump > step, _BESIDE_JUMP, 1.0)
+
+
 def _sample(
-    rgba: UInt8[np.ndarray, "H W 4"], place: Float[np.ndarray, "P 2"]
+    rgba: UInt8[np.ndarray, "H W 4"],
+    steady: Float[np.ndarray, "H W"],
+    place: Float[np.ndarray, "P 2"],
 ) -> tuple[Float[np.ndarray, "P"], Float[np.ndarray, "P 3"]]:
     """How surely pixel positions are inside the mask (its rim is cut off), and their colour."""
     # Padded, because the image's border is a rim as well.
     rim = cv2.erode(np.pad(rgba[..., 3], 1), np.ones((3, 3), np.uint8))[1:-1, 1:-1]
     alpha = rgba[..., 3:].astype(np.float32) / 255.0
     stack = np.concatenate(
-        [rgba[..., :3].astype(np.float32) / 255.0 * alpha, alpha, rim[..., None] / 255.0], axis=-1
+        [
+            rgba[..., :3].astype(np.float32) / 255.0 * alpha,
+            alpha,
+            (rim / 255.0 * steady)[..., None],
+        ],
+        axis=-1,
     )
     at = (place[:, ::-1] - 0.5).T
     values = [

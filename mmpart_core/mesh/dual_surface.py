@@ -5,9 +5,14 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.ndimage import map_coordinates
 
 from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.mesh.flexicubes.grid import voxel_grid
+
+_NEWTON_STEPS = 2
+_LEAST_SLOPE = 0.3
+_FARTHEST = 0.5
 
 
 def extract_dual_surface(
@@ -30,5 +35,37 @@ def extract_dual_surface(
     values = torch.as_tensor(field.sdf, device=device).reshape(-1) / field.spacing
     with torch.no_grad():
         vertices, faces, *_ = extractor(steps, values, cube_index, cubes)
-    places = vertices.cpu().numpy().astype(np.float64) * field.spacing + field.origin
-    return places, faces.cpu().numpy().astype(np.int64)
+    settled = settle(vertices.cpu().numpy().astype(np.float64), field)
+    return settled * field.spacing + field.origin, faces.cpu().numpy().astype(np.int64)
+
+
+def settle(vertices: Float[np.ndarray, "V 3"], field: FieldGrid) -> Float[np.ndarray, "V 3"]:
+    """Move vertices onto the zero level, half a cube at most.
+
+    A dual vertex is a mean of crossings and so lies inside wherever the surface is rounded;
+    Newton steps along the field's gradient undo that.
+
+    Args:
+        vertices: in grid steps.
+        field: the distances.
+    """
+    moved = vertices.copy()
+    for _ in range(_NEWTON_STEPS):
+        value = _trilinear(field, moved)
+        slopes = np.stack(
+            [
+                _trilinear(field, moved + step) - _trilinear(field, moved - step)
+                for step in 0.5 * np.eye(3)
+            ],
+            axis=1,
+        )
+        # A gradient that vanishes (a medial sheet) says nothing about where the surface is.
+        squared = np.maximum(np.sum(slopes**2, axis=1), (_LEAST_SLOPE * field.spacing) ** 2)
+        moved -= (value / squared)[:, None] * slopes
+        moved = vertices + np.clip(moved - vertices, -_FARTHEST, _FARTHEST)
+    return moved
+
+
+def _trilinear(field: FieldGrid, steps: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V"]:
+    values = map_coordinates(field.sdf, steps.T, order=1, mode="nearest", output=np.float64)
+    return np.asarray(values)
