@@ -53,6 +53,29 @@ class Hits:
     distance: Float[np.ndarray, "R"]
 
 
+@dataclass(frozen=True)
+class _Window:
+    """A rectangle of an image's pixels."""
+
+    height: int
+    width: int
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.bottom - self.top, self.right - self.left
+
+    def placed(self, pixels: np.ndarray, outside: float) -> np.ndarray:
+        """The whole image, with a value where the window is not."""
+        image = np.full((self.height, self.width, *pixels.shape[2:]), outside, dtype=pixels.dtype)
+        image[self.top : self.bottom, self.left : self.right] = pixels
+        return image
+
+
 class RenderScene:
     """Meshes in one frame, with their acceleration structure built once.
 
@@ -86,6 +109,8 @@ class RenderScene:
         low, high = (used.min(0), used.max(0)) if len(used) else (np.zeros(3), np.ones(3))
         self._center = (low + high) / 2.0
         self._unit = float(max(np.max(high - low), 1e-12))
+        choice = np.indices((2, 2, 2)).reshape(3, 8).T
+        self._corners = np.where(choice == 1, high, low).astype(np.float64)
         self._bvh: Any = None
         if len(triangles.faces):
             self._bvh = rtcore_scene.EmbreeScene()  # pyright: ignore[reportAttributeAccessIssue]
@@ -101,7 +126,7 @@ class RenderScene:
         """
         triangle, barycentric, distance = self._trace(origins, directions)
         hit = triangle >= 0
-        mesh = np.where(hit, self._triangles.mesh_index[triangle], -1).astype(np.int32)
+        mesh = self._mesh_of(triangle)
         first = self._triangles.first_face[np.where(hit, mesh, 0)]
         return Hits(
             mesh, np.where(hit, triangle - first, -1).astype(np.int32), barycentric, distance
@@ -109,7 +134,9 @@ class RenderScene:
 
     def ids(self, camera: Camera) -> Int[np.ndarray, "H W"]:
         """Index of the nearest mesh at each pixel centre, -1 where nothing is: one ray a pixel."""
-        return self._look(camera, 0.5, 0.5)[0]
+        window = self._window(camera)
+        triangle, _, _ = self._trace(*_rays(camera, window, 0.5, 0.5))
+        return window.placed(self._mesh_of(triangle).reshape(window.shape), -1)
 
     def silhouette(self, camera: Camera) -> Bool[np.ndarray, "H W"]:
         """Where anything is seen at pixel centres: one ray a pixel."""
@@ -132,40 +159,57 @@ class RenderScene:
                 f"render: supersample {supersample} must be at least 1 and shading {shading} "
                 "between 0 and 1"
             )
-        height, width = camera.height_px, camera.width_px
-        total = np.zeros((height, width, 4), dtype=np.float32)
+        window = self._window(camera)
+        total = np.zeros((*window.shape, 4), dtype=np.float32)
+        center: tuple[Int[np.ndarray, "R"], Float[np.ndarray, "R"]] | None = None
         for row in range(supersample):
             for column in range(supersample):
                 x, y = (column + 0.5) / supersample, (row + 0.5) / supersample
-                total += self._sample(camera, x, y, shading)
-        node_index, depth = self._look(camera, 0.5, 0.5)
-        return RenderedView(_straight(total / supersample**2), depth, node_index)
+                color, *surface = self._sample(_rays(camera, window, x, y), shading)
+                total += color.reshape(*window.shape, 4)
+                if x == y == 0.5:
+                    center = surface[0], surface[1]
+        if center is None:
+            triangle, _, distance = self._trace(*_rays(camera, window, 0.5, 0.5))
+            center = triangle, distance
+        return RenderedView(
+            rgba=window.placed(_straight(total / supersample**2), 0),
+            depth=window.placed(center[1].reshape(window.shape), np.inf),
+            node_index=window.placed(self._mesh_of(center[0]).reshape(window.shape), -1),
+        )
 
-    def _look(
-        self, camera: Camera, x: float, y: float
-    ) -> tuple[Int[np.ndarray, "H W"], Float[np.ndarray, "H W"]]:
-        """Mesh index and depth at one position inside each pixel."""
-        origins, directions = _rays(camera, x, y)
-        triangle, _, distance = self._trace(origins, directions)
-        mesh = np.where(triangle >= 0, self._triangles.mesh_index[triangle], -1)
-        shape = (camera.height_px, camera.width_px)
-        return mesh.astype(np.int32).reshape(shape), distance.reshape(shape)
+    def _mesh_of(self, triangle: Int[np.ndarray, "R"]) -> Int[np.ndarray, "R"]:
+        """Mesh index of each triangle; -1 for none."""
+        if self._bvh is None:
+            return triangle
+        return np.where(triangle >= 0, self._triangles.mesh_index[triangle], -1).astype(np.int32)
+
+    def _window(self, camera: Camera) -> "_Window":
+        """The pixels that the meshes' bounding box can reach: no other ray can hit."""
+        height, width = camera.height_px, camera.width_px
+        at, depth = cameras.project(camera, self._corners)
+        if camera.projection == "perspective" and depth.min() <= 1e-6 * self._unit:
+            return _Window(height, width, 0, height, 0, width)
+        left, top = np.clip(np.floor(at.min(axis=0)) - 1, 0, (width, height)).astype(int)
+        right, bottom = np.clip(np.ceil(at.max(axis=0)) + 1, 0, (width, height)).astype(int)
+        return _Window(height, width, int(top), int(bottom), int(left), int(right))
 
     def _sample(
-        self, camera: Camera, x: float, y: float, shading: float
-    ) -> Float[np.ndarray, "H W 4"]:
-        """Premultiplied colour in 0..1 at one position inside each pixel."""
-        origins, directions = _rays(camera, x, y)
-        triangle, barycentric, _ = self._trace(origins, directions)
+        self,
+        rays: tuple[Float[np.ndarray, "R 3"], Float[np.ndarray, "R 3"]],
+        shading: float,
+    ) -> tuple[Float[np.ndarray, "R 4"], Int[np.ndarray, "R"], Float[np.ndarray, "R"]]:
+        """Premultiplied colour in 0..1, triangle (-1 for none) and distance along rays."""
+        triangle, barycentric, distance = self._trace(*rays)
         rgba = np.zeros((len(triangle), 4), dtype=np.float32)
         hit = np.flatnonzero(triangle >= 0)
         seen, weights = triangle[hit], barycentric[hit]
         rgba[hit, :3] = self._appearance.base_color(seen, weights)[:, :3]
         rgba[hit, 3] = 1.0
         if shading > 0.0:
-            light = self._appearance.studio_light(seen, weights, directions[hit])
+            light = self._appearance.studio_light(seen, weights, rays[1][hit])
             rgba[hit, :3] *= (1.0 - shading + shading * light)[:, None]
-        return np.minimum(rgba, 1.0).reshape(camera.height_px, camera.width_px, 4)
+        return np.minimum(rgba, 1.0), triangle, distance
 
     def _trace(
         self, origins: Float[np.ndarray, "R 3"], directions: Float[np.ndarray, "R 3"]
@@ -217,11 +261,13 @@ class RenderScene:
 
 
 def _rays(
-    camera: Camera, x: float, y: float
+    camera: Camera, window: _Window, x: float, y: float
 ) -> tuple[Float[np.ndarray, "R 3"], Float[np.ndarray, "R 3"]]:
     """Rays through one position inside each pixel; length 1 along the viewing axis."""
     columns, rows = np.meshgrid(
-        np.arange(camera.width_px) + x, np.arange(camera.height_px) + y, indexing="xy"
+        np.arange(window.left, window.right) + x,
+        np.arange(window.top, window.bottom) + y,
+        indexing="xy",
     )
     origins, directions = cameras.pixel_rays(camera, columns.ravel(), rows.ravel())
     axis = -transforms.to_array(camera.world_from_camera)[:3, 2]
