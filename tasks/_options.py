@@ -1,8 +1,9 @@
 """How the stages' tasks are retried, cached and named: the same for all of them.
 
 No ``timeout_seconds``: Prefect cannot interrupt a body in a worker thread, it would only rename
-the end of it. Back-ends that wait for somebody else set limits on the waiting itself. No tag with
-a concurrency limit either: its slot is taken before the cache is asked.
+the end of it. Back-ends that wait for somebody else set limits on the waiting itself. No tags
+either: for each tag of a task Prefect asks the server for a slot before the cache is asked, which
+took about two seconds per task where two tasks ran side by side; the task's name says the stage.
 """
 
 from typing import Any
@@ -29,7 +30,6 @@ def stage_options(stage: StageName) -> dict[str, Any]:
     return {
         "name": stage,
         "task_run_name": f"{stage} {{work.label}}",
-        "tags": ["mmpart", stage],
         "retries": RETRIES,
         "retry_delay_seconds": exponential_backoff(FIRST_DELAY_S),
         "retry_jitter_factor": 0.5,
