@@ -69,7 +69,7 @@ class _Window:
         """Rows and columns."""
         return self.bottom - self.top, self.right - self.left
 
-    def placed(self, pixels: np.ndarray, outside: float) -> np.ndarray:
+    def placed(self, pixels: np.ndarray, outside: float | int) -> np.ndarray:
         """The whole image, with a value where the window is not."""
         image = np.full((self.height, self.width, *pixels.shape[2:]), outside, dtype=pixels.dtype)
         image[self.top : self.bottom, self.left : self.right] = pixels
