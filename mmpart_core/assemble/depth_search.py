@@ -89,11 +89,8 @@ class DepthSearch:
 
     def run(self) -> list[float]:
         """Search; gives the depth factor of each part."""
-        order = sorted(range(len(self.parts)), key=lambda index: -self.parts[index].area_px)
-        placed: list[int] = []
-        for index in order:
-            self._improve(index, placed, self._grid(), blocked=False)
-            placed.append(index)
+        order = self._order()
+        self.place_alone()
         if len(self.parts) > 1:
             for sweep in range(self.settings.sweeps):
                 for index in order:
@@ -101,7 +98,42 @@ class DepthSearch:
                     self._improve(index, order, grid, blocked=True)
         else:
             self._improve(0, [], self._near_grid(0), blocked=False)
+        if not self.witnesses:
+            self._center()
         return self.factors
+
+    def place_alone(self) -> float:
+        """The first sweep: each part by itself and, without witnesses, against those before it.
+
+        Returns:
+            The mean energy of the parts.
+        """
+        placed: list[int] = []
+        total = 0.0
+        for index in self._order():
+            total += self._improve(index, placed, self._grid(), blocked=False)
+            placed.append(index)
+        return total / len(self.parts)
+
+    def points(self) -> Float[np.ndarray, "P 3"]:
+        """The sample points of all parts at their present depths, object frame."""
+        return np.concatenate(
+            [
+                _apply(part.pose.moved(factor).object_from_part(self.camera), part.samples.points)
+                for part, factor in zip(self.parts, self.factors, strict=True)
+            ]
+        )
+
+    def _order(self) -> list[int]:
+        return sorted(range(len(self.parts)), key=lambda index: -self.parts[index].area_px)
+
+    def _center(self) -> None:
+        """Move all parts by one factor, which no image shows, to centre the object's depth."""
+        reach = self.points()[:, 0]
+        middle = float(reach.min() + reach.max()) / 2.0
+        toward = float(np.array(self.camera.world_from_camera)[0, 3])
+        factor = toward / (toward - middle)
+        self.factors = [factor * each for each in self.factors]
 
     def _grid(self) -> Float[np.ndarray, "K"]:
         return np.linspace(-self.settings.reach, self.settings.reach, self.settings.steps)
@@ -114,7 +146,7 @@ class DepthSearch:
 
     def _improve(
         self, index: int, others: Sequence[int], offsets: Float[np.ndarray, "K"], *, blocked: bool
-    ) -> None:
+    ) -> float:
         factors = 1.0 + offsets / self.parts[index].pose.depth
         energy = depth_order.prior_energy(offsets - self._upright[index])
         for other in others:
@@ -129,6 +161,7 @@ class DepthSearch:
         self.spread[index] = float(close.max() - close.min())
         self.factors[index] = float(factors[best])
         self._blockers[index] = []
+        return float(energy[best])
 
     def _pair(self, one: int, two: int) -> PairEvidence | None:
         if one == two:
@@ -142,10 +175,10 @@ class DepthSearch:
         self, index: int, factors: Float[np.ndarray, "K"], *, blocked: bool
     ) -> Float[np.ndarray, "K"]:
         part = self.parts[index]
-        points = np.stack([
-            _apply(part.pose.moved(float(factor)).object_from_part(self.camera), part.samples.points)
-            for factor in factors
-        ])  # fmt: skip
+        moved = [part.pose.moved(float(factor)) for factor in factors]
+        points = np.stack(
+            [_apply(pose.object_from_part(self.camera), part.samples.points) for pose in moved]
+        )
         here = np.linalg.inv(part.pose.moved(self.factors[index]).object_from_part(self.camera))
         total = np.zeros(len(factors))
         for number, witness in enumerate(self.witnesses):

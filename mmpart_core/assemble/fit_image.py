@@ -97,16 +97,17 @@ class SilhouetteFit:
                 for sign in (1.0, -1.0):
                     trial = best.copy()
                     trial[axis] += sign * steps[axis]
-                    value = self.iou(_offset(start, trial))
+                    value = self.iou(offset_pose(start, trial))
                     if value > score:
                         best, score, improved = trial, value, True
                         break
             if not improved:
                 steps = steps / 2.0
-        return _offset(start, best), score
+        return offset_pose(start, best), score
 
 
-def _offset(pose: SightPose, change: Float[np.ndarray, "3"]) -> SightPose:
+def offset_pose(pose: SightPose, change: Float[np.ndarray, "3"]) -> SightPose:
+    """A pose with the logarithm of its scale, x and y (camera axes) changed; depth stays."""
     return SightPose(
         pose.scale * float(np.exp(change[0])),
         pose.center + np.array([change[1], change[2], 0.0]),

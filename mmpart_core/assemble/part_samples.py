@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import trimesh
 from jaxtyping import Bool, Float
 
 from mmpart_core.geometry.render import RenderScene
@@ -27,6 +26,10 @@ class PartSamples:
     points: Float[np.ndarray, "P 3"]
     normals: Float[np.ndarray, "P 3"]
     colors: Float[np.ndarray, "P 3"]
+
+    def first(self, count: int) -> "PartSamples":
+        """The first points only; they are in random order."""
+        return PartSamples(self.points[:count], self.normals[:count], self.colors[:count])
 
 
 def sample_part(mesh: TriangleMesh, count: int, seed: int) -> PartSamples:

@@ -4,13 +4,15 @@ A part of known image position slides along its sight lines; its points, seen by
 object's views, must fall on the object and have the colour the view has there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
+from mmpart_core.assemble import sight
 from mmpart_core.assemble.part_samples import PartSamples
+from mmpart_core.assemble.sight import Box
 from mmpart_core.geometry import cameras, transforms
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.records import Camera
@@ -33,12 +35,14 @@ class Witness:
         camera: in the object frame of the input camera.
         outside: distance of each pixel from the object's silhouette, in reference pixels, clipped.
         color: sRGB in [0, 1].
+        silhouette: left, top, right, bottom of the object in pixels.
         eye: the camera's position.
     """
 
     camera: Camera
     outside: Float[np.ndarray, "H W"]
     color: Float[np.ndarray, "H W 3"]
+    silhouette: Box
     eye: Float[np.ndarray, "3"]
 
 
@@ -59,8 +63,28 @@ def prepare_witnesses(
         placed = cameras.camera_in_frame(camera, object_from_whole)
         eye = transforms.to_array(placed.world_from_camera)[:3, 3]
         color = rgba[..., :3].astype(np.float64) / 255.0
-        witnesses.append(Witness(placed, outside.astype(np.float64), color, eye))
+        box = sight.mask_box(solid) or (0.0, 0.0, float(rgba.shape[1]), float(rgba.shape[0]))
+        witnesses.append(Witness(placed, outside.astype(np.float64), color, box, eye))
     return tuple(witnesses)
+
+
+def moved_witness(witness: Witness, new_from_old: Float[np.ndarray, "4 4"]) -> Witness:
+    """The same view after a similarity transform of the object it looks at."""
+    camera = cameras.camera_in_frame(witness.camera, new_from_old)
+    eye = transforms.to_array(camera.world_from_camera)[:3, 3]
+    return replace(witness, camera=camera, eye=eye)
+
+
+def box_mismatch(witness: Witness, points: Float[np.ndarray, "P 3"]) -> float:
+    """How far the points' bounding box is from the silhouette's, mean over its sides.
+
+    In reference pixels. A frame in which the object is drawn too large lets every part fall
+    inside; this is what it cannot satisfy.
+    """
+    pixels, _ = cameras.project(witness.camera, points)
+    box = np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
+    scale = _REFERENCE_PX / witness.outside.shape[1]
+    return float(np.abs(box - np.array(witness.silhouette)).mean()) * scale
 
 
 def energies(

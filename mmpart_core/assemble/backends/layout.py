@@ -85,21 +85,11 @@ class LayoutAssembler:
         """
         sight.require_perspective(task.camera)
         fits = [self._fit(task, part, seed + index) for index, part in enumerate(task.parts)]
-        witnesses, warnings = self._witnesses(task)
-        search = DepthSearch(
-            task.camera,
-            [fitted for fitted, _ in fits],
-            self._pairs(task, [fitted for fitted, _ in fits], seed),
-            witnesses,
-            SearchSettings(
-                reach=self.settings.depth_reach,
-                steps=self.settings.depth_steps,
-                sweeps=self.settings.sweeps,
-                order_weight=self.settings.order_weight,
-                outside_weight=self.settings.outside_weight,
-                blocker_px=self.settings.blocker_px,
-            ),
-        )
+        fitted_parts = [fitted for fitted, _ in fits]
+        settings = self._search_settings()
+        witnesses, warnings = self._witnesses(task, fitted_parts, settings)
+        pairs = self._pairs(task, fitted_parts, seed)
+        search = DepthSearch(task.camera, fitted_parts, pairs, witnesses, settings)
         factors = search.run()
         world_from_object = transforms.rotation_z(task.view.azimuth_deg)
         placed = tuple(
@@ -147,20 +137,33 @@ class LayoutAssembler:
             for one in range(two)
         }
 
-    def _witnesses(self, task: AssemblyTask) -> tuple[tuple[Witness, ...], tuple[str, ...]]:
+    def _search_settings(self) -> SearchSettings:
+        return SearchSettings(
+            reach=self.settings.depth_reach,
+            steps=self.settings.depth_steps,
+            sweeps=self.settings.sweeps,
+            order_weight=self.settings.order_weight,
+            outside_weight=self.settings.outside_weight,
+            blocker_px=self.settings.blocker_px,
+        )
+
+    def _witnesses(
+        self, task: AssemblyTask, parts: list[FittedPart], settings: SearchSettings
+    ) -> tuple[tuple[Witness, ...], tuple[str, ...]]:
         if task.whole_views is None or not self.settings.use_whole_views:
             return (), ("depth comes from one image: occlusion order and contact",)
         object_from_whole: Float[np.ndarray, "4 4"] = np.eye(4)
         notes: tuple[str, ...] = ()
         if task.truth is None:
-            object_from_whole, estimated = whole_frame.estimate_whole_frame(
-                task.whole_views, task.camera, task.foreground
+            frame = whole_frame.estimate_whole_frame(
+                task.whole_views, task.camera, task.foreground, parts, settings
             )
-            if estimated:
+            object_from_whole = frame.object_from_whole
+            if frame.estimated:
                 scale = transforms.similarity_scale(object_from_whole)
                 notes = (
-                    "the frame of the whole object's views was fitted to the foreground's box "
-                    f"(scale {scale:.2f})",
+                    "the frame of the whole object's views was not the input camera's; its scale "
+                    f"({scale:.2f}) and offset were fitted to the parts",
                 )
         return whole_evidence.prepare_witnesses(task.whole_views, object_from_whole), notes
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+import trimesh
 
 from mmpart_core.assemble.protocol import Assembly, AssemblyTask, PartEvidence
 from mmpart_core.geometry import bounds, cameras
@@ -109,3 +110,55 @@ def ious_of() -> Callable[..., list[float]]:
 @pytest.fixture(scope="session")
 def scene_of() -> Callable[..., TruthGeometry]:
     return make_scene
+
+
+def colored(mesh: trimesh.Trimesh, rgb: tuple[int, int, int]) -> TriangleMesh:
+    """A mesh of one colour."""
+    colors = np.tile(np.array([*rgb, 255], dtype=np.uint8), (len(mesh.vertices), 1))
+    return TriangleMesh(
+        np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces), colors=colors
+    )
+
+
+def box(
+    extents: tuple[float, float, float],
+    center: tuple[float, float, float],
+    rgb: tuple[int, int, int],
+) -> TriangleMesh:
+    """An axis-aligned box."""
+    mesh = trimesh.creation.box(extents)
+    mesh.apply_translation(center)
+    return colored(mesh, rgb)
+
+
+def sphere(
+    radius: float, center: tuple[float, float, float], rgb: tuple[int, int, int]
+) -> TriangleMesh:
+    """A sphere."""
+    mesh = trimesh.creation.icosphere(subdivisions=3, radius=radius)
+    mesh.apply_translation(center)
+    return colored(mesh, rgb)
+
+
+@pytest.fixture(scope="session")
+def two_boxes() -> TruthGeometry:
+    """A small red box in front of a large blue one, off the origin and not of unit size."""
+    return make_scene(
+        {
+            "far": box((1.0, 2.0, 2.0), (5.0, 1.0, 3.0), (50, 80, 200)),
+            "near": box((0.5, 0.8, 0.8), (5.8, 1.3, 2.9), (200, 60, 50)),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def snowman() -> TruthGeometry:
+    """Three balls on one another, with a hat's brim in front of the head."""
+    return make_scene(
+        {
+            "base": sphere(1.0, (0.0, 0.0, 0.0), (230, 230, 240)),
+            "belly": sphere(0.7, (0.1, 0.0, 1.45), (210, 190, 120)),
+            "head": sphere(0.45, (0.15, 0.05, 2.45), (230, 150, 120)),
+            "brim": box((1.1, 1.1, 0.1), (0.15, 0.05, 2.80), (60, 60, 70)),
+        }
+    )
