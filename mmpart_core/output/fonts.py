@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -53,7 +53,15 @@ def _has_glyph(font: Font, char: str) -> bool:
     """Whether a font draws a character other than as its box for missing ones."""
     if char.isspace() or not char.isprintable():
         return True
-    return bytes(font.getmask(char)) != bytes(font.getmask(_NO_GLYPH))
+    return _drawn(font, char) != _drawn(font, _NO_GLYPH)
+
+
+def _drawn(font: Font, char: str) -> bytes:
+    """The pixels of a character, with its width."""
+    width = max(1, round(font.getlength(char)))
+    cell = Image.new("L", (2 * width + 8, 64))
+    ImageDraw.Draw(cell).text((4, 32), char, fill=255, font=font, anchor="lm")
+    return width.to_bytes(4, "big") + cell.tobytes()
 
 
 @lru_cache(maxsize=128)

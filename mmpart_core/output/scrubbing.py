@@ -7,11 +7,13 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # Keys of hosted services, and user names and passwords inside addresses.
     (re.compile(r"\b(?:sk|hf|ghp|xoxb)[-_][A-Za-z0-9_\-]{12,}"), "[removed]"),
     (re.compile(r"\bAKIA[0-9A-Z]{12,}"), "[removed]"),
-    (re.compile(r"(?i)\b(bearer|api[_-]?key|token|password|secret)([\"']?\s*[=:\s]\s*)[^\s,;\"']{6,}"),
+    (re.compile(r"(?i)\b(bearer|api[_-]?key|token|password|secret)([\"']?\s*[=:\s]\s*)[^\s,;)\"']{6,}"),
      r"\1\2[removed]"),
     (re.compile(r"(?<=://)[^/\s@]+@"), ""),
     # Absolute paths keep their last part. "/" after a word or a colon is a URL or a ratio.
-    (re.compile(r"(?<![\w.:/~<-])(?:file://)?/(?:[\w.@+%=~ -]*[\w.@+%=~-]/)+([\w.@+%=~-]*)"), r"…/\1"),
+    (re.compile(
+        r"(?<![\w.:/~<-])(?:file://)?/(?:[\w.@+%=~ -]*[\w.@+%=~-]/)+([\w.@+%=~-]*)"
+    ), r"…/\1"),
     (re.compile(r"\b[A-Za-z]:\\(?:[^\\\s]+\\)+([^\\\s]*)"), r"…/\1"),
 )  # fmt: skip
 

@@ -44,7 +44,7 @@ def part_summary(part: PartFacts) -> str:
             return "not made: an earlier stage failed"
         return f"failed at {part.failure.stage}"
     pieces = [plural(part.result.mesh.mesh.faces, "face")]
-    pieces.append("watertight" if part.result.mesh.watertight else "open surface")
+    pieces.append("watertight" if part.result.mesh.watertight else "open")
     if part.placement is None:
         pieces.append("not placed")
     elif part.placement.silhouette_iou is not None:

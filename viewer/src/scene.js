@@ -19,7 +19,7 @@ import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 
 const KEY_TURN = Math.PI / 24;
 const CLICK_SLACK_PX = 4;
-const FRAME_MARGIN = 1.12;
+const FRAME_MARGIN = 1.15;
 
 function makeRenderer(canvas) {
   const renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
@@ -60,7 +60,9 @@ function ownMaterials(part) {
   part.object.traverse((node) => {
     if (!node.isMesh) return;
     node.material = node.material.clone();
-    part.materials.push({ material: node.material, map: node.material.map, color: node.material.color.clone(), vertexColors: node.material.vertexColors });
+    const { material } = node;
+    const { map, vertexColors } = material;
+    part.materials.push({ material, map, vertexColors, color: material.color.clone() });
   });
 }
 
@@ -117,11 +119,31 @@ class PartView {
     this.draw();
   }
 
-  // The object's extent from the input camera fills the shorter side of the frame.
+  // What is seen from the input camera fills the frame, whichever side is the tight one.
   setFieldOfView() {
-    const half = Math.tan(this.halfAngle ?? Math.PI / 12) / Math.min(1, this.camera.aspect);
+    const [across, up] = this.extent ?? [0.27, 0.27];
+    const half = Math.max(up, across / this.camera.aspect) * FRAME_MARGIN;
     this.camera.fov = (2 * Math.atan(half) * 180) / Math.PI;
     this.camera.updateProjectionMatrix();
+  }
+
+  // Tangents of the angles, sideways and upwards, under which the parts' boxes are seen.
+  seenExtent() {
+    this.camera.updateMatrixWorld();
+    const extent = [0, 0];
+    for (const { object } of this.parts) {
+      const { min, max } = new Box3().setFromObject(object, true);
+      for (let corner = 0; corner < 8; corner += 1) {
+        const point = new Vector3(
+          corner & 1 ? max.x : min.x,
+          corner & 2 ? max.y : min.y,
+          corner & 4 ? max.z : min.z,
+        ).applyMatrix4(this.camera.matrixWorldInverse);
+        extent[0] = Math.max(extent[0], Math.abs(point.x / point.z));
+        extent[1] = Math.max(extent[1], Math.abs(point.y / point.z));
+      }
+    }
+    return extent;
   }
 
   bounds() {
@@ -136,15 +158,15 @@ class PartView {
     const eye = new Vector3(...this.data.camera.position);
     const direction = eye.clone().sub(center).normalize();
     const distance = Math.max(eye.distanceTo(center), radius * 1.6);
-    this.halfAngle = Math.asin(radius / distance) * FRAME_MARGIN;
     this.camera.position.copy(center).addScaledVector(direction, distance);
     this.camera.near = distance / 100;
     this.camera.far = distance * 50;
     this.controls.target.copy(center);
     this.controls.minDistance = radius * 0.3;
     this.controls.maxDistance = distance * 8;
-    this.setFieldOfView();
     this.controls.update();
+    this.extent = this.seenExtent();
+    this.setFieldOfView();
     this.draw();
   }
 

@@ -21,10 +21,8 @@ from mmpart_core.storage.memory_store import MemoryStore
 
 Lamp = tuple[ObjectResult, MemoryStore]
 VIEWER = Path(__file__).resolve().parents[3] / "viewer"
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))),
-    None,
-)  # fmt: skip
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for name in BROWSERS if (path := shutil.which(name))), None)
 HOSTILE = ["</script><b>bold</b>", "<img src=x onerror='window.injected=1'>", "globe & co"]
 
 needs_browser = pytest.mark.skipif(
