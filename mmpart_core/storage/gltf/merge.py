@@ -84,7 +84,7 @@ def _tile(
 
 def _stack(
     tiles: Sequence[tuple[UInt8[np.ndarray, "H W 4"], Float[np.ndarray, "V 2"]]],
-) -> tuple[Float[np.ndarray, "V 2"], UInt8[np.ndarray, "H W 4"]] | None:
+) -> tuple[Float[np.ndarray, "U 2"], UInt8[np.ndarray, "A B 4"]] | None:
     width = max(image.shape[1] for image, _ in tiles) + 2 * _PAD_PX
     height = sum(image.shape[0] + 2 * _PAD_PX for image, _ in tiles)
     if height > _MAX_SIDE_PX:
