@@ -17,6 +17,8 @@ from evaluation.protocol import Frame
 from mmpart_core.errors import GeometryError
 from mmpart_core.geometry import transforms
 
+_GOOD_FIT = 0.8
+
 Bounds = tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]
 
 
@@ -155,11 +157,11 @@ def better_axes(
         truth: points on the truth, a few hundred.
         tau: distance of the F-score, where the longest side spans 2.
     """
-    fixed = _own_box(truth)
-    scores = [
-        f_score(_own_box(prediction @ rotation.T), fixed, (tau,))[tau]
-        for rotation in CUBE_ROTATIONS
-    ]
+    moving, fixed = _own_box(prediction), _own_box(truth)
+    scores = [f_score(moving, fixed, (tau,))[tau]]
+    if scores[0] < _GOOD_FIT:
+        turned = [moving @ rotation.T for rotation in CUBE_ROTATIONS[1:]]
+        scores += [f_score(points, fixed, (tau,))[tau] for points in turned]
     best = int(np.argmax(scores))
     return CUBE_ROTATIONS[best], scores[best], scores[0]
 

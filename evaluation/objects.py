@@ -29,6 +29,12 @@ class DataIssue:
     part: str | None = None
 
 
+def describe_issue(issue: DataIssue) -> str:
+    """An issue as one line."""
+    part = f", part '{issue.part}'" if issue.part is not None else ""
+    return f"{issue.file}{part}: {issue.message}"
+
+
 @dataclass(frozen=True)
 class GroundTruthObject:
     """One true object; +Z up, front at +X, in the units of its file.

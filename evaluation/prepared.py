@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.spatial import KDTree
 
 from evaluation.alignment import Bounds, Similarity
@@ -174,6 +174,7 @@ class NearestCache:
 
     def __init__(self) -> None:
         self._found: dict[tuple[int, int, int, int, Norm, bytes], NearestDistances] = {}
+        self._f_scores: dict[tuple[int, int, int, int, bytes, float], float] = {}
         self._kept: list[PreparedMesh] = []
 
     def nearest(
@@ -200,6 +201,62 @@ class NearestCache:
             self._kept += [prediction, truth]
             self._found[key] = _nearest(prediction, truth, motion, count, seed, norm)
         return self._found[key]
+
+    def f_score_within(
+        self,
+        prediction: PreparedMesh,
+        truth: PreparedMesh,
+        motion: Similarity,
+        count: int,
+        seed: int,
+        tau: float,
+    ) -> float:
+        """F-score at a distance; looks no farther than it, so far pairs cost next to nothing.
+
+        Args:
+            prediction: the predicted surface.
+            truth: the true surface.
+            motion: from the prediction's coordinates to the truth's.
+            count: points on each.
+            seed: of the samples.
+            tau: in the truth's units.
+        """
+        key = (id(prediction), id(truth), count, seed, motion.key(), tau)
+        if key not in self._f_scores:
+            self._kept += [prediction, truth]
+            self._f_scores[key] = _f_score_within(prediction, truth, motion, count, seed, tau)
+        return self._f_scores[key]
+
+
+def _f_score_within(
+    prediction: PreparedMesh,
+    truth: PreparedMesh,
+    motion: Similarity,
+    count: int,
+    seed: int,
+    tau: float,
+) -> float:
+    predicted, true = motion.apply(prediction.sample(count, seed)[0]), truth.sample(count, seed)[0]
+    near_truth = _inside(predicted, truth.bounds, tau)
+    near_prediction = _inside(true, prediction.moved_bounds(motion), tau)
+    if not near_truth.any() or not near_prediction.any():
+        return 0.0
+    # scipy leaves out what is farther than the bound; a little over tau, and "<" decides
+    bound = tau * (1.0 + 1e-9)
+    found = truth.tree(count, seed).query(predicted[near_truth], distance_upper_bound=bound)[0]
+    precision = float((np.asarray(found) < tau).sum()) / count
+    back = motion.inverse().apply(true[near_prediction])
+    local_bound = bound / motion.scale
+    found = prediction.tree(count, seed).query(back, distance_upper_bound=local_bound)[0]
+    recall = float((np.asarray(found) * motion.scale < tau).sum()) / count
+    return 2.0 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def _inside(
+    points: Float[np.ndarray, "P 3"], bounds: Bounds, margin: float
+) -> Bool[np.ndarray, "P"]:
+    """Which points are in a box, or nearer to it than the margin along each axis."""
+    return ((points >= bounds[0] - margin) & (points <= bounds[1] + margin)).all(axis=-1)
 
 
 def _nearest(

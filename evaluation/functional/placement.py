@@ -7,9 +7,9 @@ from scipy.spatial.transform import Rotation
 
 from evaluation.functional.registration import icp
 
-_TRIED = 400
+_TRIED = 300
 _ITERATIONS = 20
-_REFINED = 3
+_REFINED = 2
 _AS_GOOD = 1.02
 
 

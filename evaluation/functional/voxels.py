@@ -63,7 +63,7 @@ def voxelize_surface(
             part = chosen[begin : begin + step]
             # a + w (b - a): a coordinate that is constant over the face stays exactly that
             spans = part[:, 1:] - part[:, :1]
-            points = part[:, :1] + np.einsum("mk,fkx->fmx", weights, spans)
+            points = part[:, :1] + weights @ spans
             _mark(grid, points.reshape(-1, 3), pitch)
     return grid
 

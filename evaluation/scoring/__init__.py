@@ -1,0 +1,1 @@
+"""The metrics of one object under one protocol, level by level."""
