@@ -57,5 +57,5 @@ def generate_object(
         if plan is not None:
             listener.get().planned(plan)
         return pipeline.run_stages(
-            request, config.whole_object_views, run, side_by_side(config.workers), plan
+            request, config.whole_object_views, run, side_by_side(config.workers, run.stopped), plan
         )

@@ -3,7 +3,7 @@
 import contextvars
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
@@ -14,9 +14,9 @@ from flows.progress import listener
 from flows.refresh import Refresh
 from mmpart_core import backends, stages
 from mmpart_core.config import PipelineConfig
-from mmpart_core.errors import MMPartError, StorageError
+from mmpart_core.errors import ConfigError, MMPartError, StorageError
 from mmpart_core.pipeline import Branch, StageFailedError, failure_of
-from mmpart_core.records import StageName, StageRun
+from mmpart_core.records import PartFailure, StageName, StageRun
 from tasks._caching import VerifiedRecords
 from tasks._runners import Work
 from tasks.assemble import assemble_object
@@ -45,6 +45,9 @@ class PrefectRunner:
         records: result storage of this flow run.
         seed: every random choice follows from it.
         refreshes: work that is done again although its record is there.
+
+    Attributes:
+        stopped: once set, no further work is begun.
     """
 
     def __init__(
@@ -58,22 +61,35 @@ class PrefectRunner:
         self._records = records
         self._seed = seed
         self._refreshes = tuple(refreshes)
+        self.stopped = Event()
 
     def __call__(
         self, stage: StageName, component: str | None, inputs: Mapping[str, Any]
     ) -> tuple[Any, StageRun]:
-        """See ``pipeline.StageRunner``."""
+        """See ``pipeline.StageRunner``.
+
+        An error that nobody raised on purpose (memory, a fault in a package) is this part's
+        failure too: the others go on, and the log has its traceback.
+
+        Raises:
+            StageFailedError: the work failed.
+            ConfigError: a back-end cannot be used at all; this stops the run.
+            CancelledError: the run was stopped.
+        """
+        if self.stopped.is_set():
+            raise CancelledError
         news = listener.get()
         work = self._work(stage, component, inputs)
         started = time.perf_counter()
         news.started(stage, component)
         state = self._finished_state(stage, component, {**inputs, "work": work})
-        try:
-            record = self._record(state, work)
-        except MMPartError as error:
-            failure = failure_of(component, stage, error)
+        record = self._outcome(state, work)
+        if isinstance(record, ConfigError):
+            raise record
+        if isinstance(record, Exception):
+            failure = _failure(component, stage, record)
             news.failed(failure)
-            raise StageFailedError(failure) from error
+            raise StageFailedError(failure) from record
         if stage == "plan":
             news.planned(record)
         cached = state.name == CACHED
@@ -110,42 +126,49 @@ class PrefectRunner:
         future.wait()
         return future.state
 
-    def _record(self, state: State[Any], work: Work) -> Any:
-        """What the task returned; raises what it raised.
+    def _outcome(self, state: State[Any], work: Work) -> Any:
+        """What the task returned, or the error it ended with.
 
         A record that was made but could not be stored is a failure: the next run would silently
         pay for it again. Prefect says so nowhere but in the record itself.
         """
-        record = state.result(raise_on_failure=True)
-        if state.name != CACHED and not getattr(state.data, "is_persisted", False):
+        outcome = state.result(raise_on_failure=False)
+        stored = state.name == CACHED or getattr(state.data, "is_persisted", False)
+        if state.is_completed() and not stored:
             reason = self._records.write_fault(work.key) or "the result storage gave no reason"
-            raise StorageError(f"{work.key[:20]} was made but its record was not stored: {reason}")
-        return record
+            return StorageError(f"{work.key[:20]} was made but its record was not stored: {reason}")
+        return outcome
 
 
-def side_by_side(workers: int) -> Callable[[Sequence[Callable[[], Branch]]], list[Branch]]:
+def _failure(component: str | None, stage: StageName, error: Exception) -> PartFailure:
+    failure = failure_of(component, stage, error)
+    if isinstance(error, MMPartError):
+        return failure
+    message = (
+        f"{stage} of {component or 'the whole object'} ended with an unexpected {failure.error}: "
+        f"{error}; this is a fault of the program or of the machine, the log has its traceback"
+    )
+    return failure.model_copy(update={"message": message})
+
+
+def side_by_side(
+    workers: int, stopped: Event
+) -> Callable[[Sequence[Callable[[], Branch]]], list[Branch]]:
     """Runs independent lines of work in threads, so that parts do not wait for each other.
 
     Args:
         workers: how many at a time; each has one task running at most, so this also bounds how
             many stages run side by side.
+        stopped: set on Ctrl-C, so that no line goes on.
     """
 
     def run_branches(branches: Sequence[Callable[[], Branch]]) -> list[Branch]:
-        stopped = Event()
-
-        def run(branch: Callable[[], Branch]) -> Branch | None:
-            return None if stopped.is_set() else branch()
-
         with ThreadPoolExecutor(workers, thread_name_prefix="part") as pool:
-            futures = [
-                pool.submit(contextvars.copy_context().run, run, branch) for branch in branches
-            ]
+            futures = [pool.submit(contextvars.copy_context().run, branch) for branch in branches]
             try:
-                results = [future.result() for future in futures]
+                return [future.result() for future in futures]
             except KeyboardInterrupt:
                 stopped.set()
                 raise
-        return [branch for branch in results if branch is not None]
 
     return run_branches

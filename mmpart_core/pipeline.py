@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from mmpart_core import backends, stages
 from mmpart_core.config import PipelineConfig
-from mmpart_core.errors import MMPartError
+from mmpart_core.errors import ConfigError, MMPartError
 from mmpart_core.plan.stage import truth_part
 from mmpart_core.records import (
     IsolatedPart,
@@ -40,6 +40,7 @@ class StageRunner(Protocol):
 
         Raises:
             StageFailedError: the work failed with an error raised on purpose.
+            ConfigError: a back-end cannot be used at all, so no part can be made.
         """
         ...
 
@@ -65,6 +66,8 @@ def direct_runner(config: PipelineConfig, store: BlobStore, seed: int) -> StageR
         started = time.perf_counter()
         try:
             record = stages.run_stage(stage, inputs, choice, store, seed)
+        except ConfigError:  # a back-end that cannot be used at all stops the run
+            raise
         except MMPartError as error:
             raise StageFailedError(failure_of(component, stage, error)) from error
         return record, StageRun(

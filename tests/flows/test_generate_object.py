@@ -10,7 +10,7 @@ import pytest
 from flows.generate_object import generate_object
 from flows.refresh import Refresh, parse_refreshes
 from mmpart_core import pipeline
-from mmpart_core.errors import ConfigError, StorageError
+from mmpart_core.errors import ConfigError, MissingDependencyError, StorageError
 from mmpart_core.records import ObjectResult
 from mmpart_core.storage.blob_store import blob_path
 from mmpart_core.storage.opening import open_store
@@ -150,13 +150,24 @@ def test_failed_plan_is_a_failure_of_the_object(
     assert [failure.stage for failure in result.failures] == ["plan"]
 
 
-def test_fault_in_the_code_is_no_part_failure(
+def test_unexpected_error_is_the_failure_of_one_part(
     counting_config: Any, request_of: Any, store_url: str, journal: Any
 ) -> None:
     journal.break_down("isolate", "hat", ZeroDivisionError)
-    with pytest.raises(ZeroDivisionError, match="out of order"):
+    result = generate_object(request_of(), counting_config, store_url)
+    assert [part.component for part in result.parts] == ["man"]
+    assert result.failures[0].error == "ZeroDivisionError"
+    assert "unexpected ZeroDivisionError" in result.failures[0].message
+
+
+def test_backend_that_cannot_be_used_stops_the_run(
+    counting_config: Any, request_of: Any, store_url: str, journal: Any
+) -> None:
+    journal.break_down("isolate", "hat", MissingDependencyError)
+    with pytest.raises(MissingDependencyError):
         generate_object(request_of(), counting_config, store_url)
-    assert ("isolate", "man") in journal.taken()
+    with pytest.raises(MissingDependencyError):
+        pipeline.generate_object(request_of(), counting_config, open_store(store_url), seed=0)
 
 
 def test_transient_failures_are_retried_and_no_others(
