@@ -1,4 +1,5 @@
 // Bundles src/main.js with three.js into one script that the page carries inline.
+// Usage: node build.mjs [where to write it]
 import { build } from "esbuild";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -9,7 +10,7 @@ const { version } = JSON.parse(await readFile(here("node_modules/three/package.j
 
 await build({
   entryPoints: [here("src/main.js")],
-  outfile: here("../mmpart_core/output/assets/viewer.js"),
+  outfile: process.argv[2] ?? here("../mmpart_core/output/assets/viewer.js"),
   bundle: true,
   minify: true,
   format: "iife",

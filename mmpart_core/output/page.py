@@ -120,9 +120,11 @@ def _page_data(
         "camera": None if scene is None else {"position": _gltf_position(scene.camera)},
         "facts": _object_facts(result, manifest),
         "warnings": [_message(entry) for entry in manifest["warnings"]],
+        # A part's own failure stands in its row.
         "failures": [
-            _message({**entry, "stage": f"{entry['stage']} failed"})
+            f"{entry['stage']} failed: {entry['message']}"
             for entry in manifest["failures"]
+            if entry["component"] is None
         ],
         "parts": [
             _part_data(part, entry, index, offsets.get(part.name))
@@ -138,9 +140,7 @@ def _gltf_position(camera: Camera) -> list[float]:
 
 def _message(entry: dict[str, Any]) -> str:
     where = entry["stage"] if entry["component"] is None else entry["component"]
-    failed = " failed" in entry["stage"] and entry["component"] is not None
-    middle = f" ({entry['stage']})" if failed else ""
-    return f"{where}{middle}: {entry['message']}"
+    return f"{where}: {entry['message']}"
 
 
 def _part_data(

@@ -195,7 +195,7 @@ def _isolated_tile(part: PartFacts, size: tuple[int, int], store: BlobStore) -> 
     line_px = max(1, round(2.0 * max(rgba.shape[:2]) / size[0]))
     image = Image.fromarray(tiles.with_imagined(rgba, imagined, line_px))
     share = float(imagined.sum() / max(1, int((rgba[..., 3] > 127).sum())))
-    caption = f"isolated, {share:.0%} imagined" if imagined.any() else "isolated"
+    caption = f"isolated, {share:.0%} imagined" if share >= 0.005 else "isolated"
     return _Tile(tiles.contained(image, size, tiles.checkerboard(*size)), caption)
 
 

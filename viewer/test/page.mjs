@@ -42,7 +42,7 @@ try {
   report.status = await tab.locator("#status").textContent();
   report.names = await tab.locator("#parts .name").allTextContents();
   report.notice = (await tab.locator("#notice").isVisible()) ? await tab.locator("#notice").textContent() : null;
-  report.failures = await tab.locator("#failures li").allTextContents();
+  report.failures = await tab.locator(".messages.failure li").allTextContents();
   report.warnings = await tab.locator("#warnings li").allTextContents();
   report.injected = await tab.evaluate(() => ({
     flag: window.injected ?? null,

@@ -110,12 +110,18 @@ def test_failures_are_shown_when_nothing_was_made(
     failure = PartFailure(
         component=None, stage="plan", error="BackendError", message="no answer <b>came</b>"
     )
-    failed = ObjectResult(request=lamp[0].request, failures=(failure,))
+    refused = PartFailure(
+        component="stem", stage="isolate", error="RefusedError", message="the model declined"
+    )
+    failed = ObjectResult(request=lamp[0].request, failures=(failure, refused))
     bundle.write_bundle(failed, lamp[1], str(tmp_path), config=config)
     report = open_page(tmp_path / "index.html")
     assert not report["loaded"]
     assert report["console"] == []
-    assert report["failures"] == ["plan failed: no answer <b>came</b>"]
+    assert report["failures"] == [
+        "plan failed: no answer <b>came</b>",
+        "the model declined",
+    ]
     assert "nothing to turn around" in report["notice"]
     assert report["status"] == "incomplete: 0 of 3 parts"
 
@@ -140,3 +146,16 @@ def test_the_script_keeps_its_licence_and_ends_no_element():
     assert "Permission is hereby granted" in script[:800]
     assert "</script" not in script
     assert "<!--" not in script
+
+
+@pytest.mark.skipif(
+    shutil.which("node") is None or not (VIEWER / "node_modules" / "esbuild").is_dir(),
+    reason="needs node and esbuild (npm ci in viewer/)",
+)
+def test_the_script_is_built_from_its_source(tmp_path: Path):
+    built = tmp_path / "viewer.js"
+    subprocess.run(
+        ["node", str(VIEWER / "build.mjs"), str(built)], check=True, timeout=120, cwd=VIEWER
+    )
+    shipped = resources.files("mmpart_core.output").joinpath("assets", "viewer.js").read_bytes()
+    assert built.read_bytes() == shipped, "run npm run build in viewer/"
