@@ -113,20 +113,20 @@ def energies(
     count, size = points.shape[:2]
     pixels, depth = cameras.project(witness.camera, points.reshape(-1, 3))
     height, width = witness.outside.shape
-    column = np.clip(pixels[:, 0], 0, width - 1).astype(np.int64)
-    row = np.clip(pixels[:, 1], 0, height - 1).astype(np.int64)
-    framed = np.abs(pixels - np.array([width, height]) / 2.0).max(axis=1) < max(width, height) / 2.0
-    outside = np.where(framed, witness.outside[row, column], 0.0).reshape(count, size)
+    x, y = pixels[:, 0].reshape(count, size), pixels[:, 1].reshape(count, size)
+    framed = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    column = np.clip(x, 0, width - 1).astype(np.int64)
+    row = np.clip(y, 0, height - 1).astype(np.int64)
+    outside = np.where(framed, witness.outside[row, column], 0.0)
     total = outside_weight * outside.mean(axis=1)
     if not seen.any():
         return total
-    wanted = np.tile(samples.colors, (count, 1))
-    difference = np.abs(witness.color[row, column] - wanted).mean(axis=1)
-    cost = np.where(framed, np.minimum(difference, _COLOR_CLIP), 0.0)
+    difference = np.abs(witness.color[row[:, seen], column[:, seen]] - samples.colors[seen])
+    mean = (difference[..., 0] + difference[..., 1] + difference[..., 2]) / 3.0
+    cost = np.where(framed[:, seen], np.minimum(mean, _COLOR_CLIP), 0.0)
     if blocker is not None:
-        b_row = np.clip(pixels[:, 1] * blocker.shape[0] / height, 0, blocker.shape[0] - 1)
-        b_column = np.clip(pixels[:, 0] * blocker.shape[1] / width, 0, blocker.shape[1] - 1)
-        nearest = blocker[b_row.astype(np.int64), b_column.astype(np.int64)]
-        cost = np.where(depth > nearest + _SURFACE_TOLERANCE, _HIDDEN_COST, cost)
-    share = float(seen.mean())
-    return total + share * cost.reshape(count, size)[:, seen].mean(axis=1)
+        b_row = row[:, seen] * blocker.shape[0] // height
+        b_column = column[:, seen] * blocker.shape[1] // width
+        hidden = depth.reshape(count, size)[:, seen] > blocker[b_row, b_column] + _SURFACE_TOLERANCE
+        cost = np.where(hidden, _HIDDEN_COST, cost)
+    return total + float(seen.mean()) * cost.mean(axis=1)
