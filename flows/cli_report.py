@@ -1,4 +1,4 @@
-"""The tables that the commands end with."""
+"""What ``mmpart generate`` ends with."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.forecast import Forecast, to_do
 from mmpart_core.records import ObjectResult, PartPlan, StageRun
 
 
@@ -48,34 +47,6 @@ def print_result(console: Console, result: ObjectResult) -> None:
         _share(result.assembled.silhouette_iou if result.assembled else None),
     )
     console.print(table)
-
-
-def print_plan(
-    console: Console, plan: PartPlan, planned: StageRun, forecasts: Sequence[Forecast]
-) -> None:
-    """The prompts, then what a run would do and cost."""
-    for prompt in plan.prompts:
-        console.print(Text(f"[{prompt.component}]", style="bold"))
-        console.print(Text(prompt.prompt), soft_wrap=True)
-        console.print()
-    table = Table(title="what a run would do", title_justify="left")
-    for heading in ("part", "cached", "to do", "expected cost"):
-        table.add_column(heading)
-    for component in dict.fromkeys(forecast.component for forecast in forecasts):
-        rows = [forecast for forecast in forecasts if forecast.component == component]
-        table.add_row(
-            Text(component or "whole object"),
-            ", ".join(row.stage for row in rows if row.cached),
-            ", ".join(row.stage for row in to_do(rows)),
-            f"${sum(row.cost_usd for row in rows):.2f}",
-        )
-    console.print(table)
-    work = len(list(to_do(forecasts)))
-    cost = sum(forecast.cost_usd for forecast in forecasts)
-    console.print(
-        f"{work} of {len(forecasts)} pieces of work to do, expected cost ${cost:.2f}; "
-        f"planning {'was cached' if planned.cached else f'cost ${planned.cost_usd:.2f}'}."
-    )
 
 
 def failure_lines(result: ObjectResult) -> list[str]:

@@ -1,0 +1,142 @@
+"""How a command runs a flow: what is shown, how errors end, what is written."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from flows.cli_inputs import Job
+from flows.cli_prefect import interruptible, prefect_session, set_environment
+from flows.cli_report import failure_lines, print_result, warning_lines
+from mmpart_core.errors import ConfigError, InputError, MMPartError, StorageError
+from mmpart_core.records import ObjectResult
+
+BROKEN_OFF, UNUSABLE, INCOMPLETE, INTERRUPTED = 1, 2, 3, 130
+
+
+@contextmanager
+def errors_end_with(status: int, console: Console) -> Generator[None]:
+    """One line for the user instead of a traceback, and this exit status."""
+    try:
+        yield
+    except MMPartError as error:
+        console.print(f"mmpart: {error}", markup=False, highlight=False, soft_wrap=True)
+        usable = UNUSABLE if isinstance(error, ConfigError | InputError) else status
+        raise typer.Exit(usable) from error
+
+
+def parse_refreshes_early(refresh: Sequence[str], job: Job) -> None:
+    """Refuse a refresh of nothing before anything is started."""
+    from flows.refresh import parse_refreshes
+
+    parse_refreshes(refresh, job.request)
+
+
+def check_output(output: str) -> None:
+    """Refuse an output folder that cannot be one.
+
+    Raises:
+        StorageError: it is a file.
+    """
+    if "://" not in output and Path(output).expanduser().is_file():
+        raise StorageError(f"--output '{output}': a folder expected, this is a file")
+
+
+def log_folder(output: str) -> Path | None:
+    """Where the log goes: beside the result, where that is a folder."""
+    return None if "://" in output else Path(output).expanduser()
+
+
+def run_job(
+    job: Job,
+    seed: int,
+    refresh: Sequence[str],
+    console: Console,
+    quiet: bool,
+    verbose: bool,
+    log: Path | None,
+) -> ObjectResult:
+    """Run the flow, showing how it goes."""
+    set_environment(verbose)
+    from flows.cli_progress import shown
+    from flows.generate_object import generate_object
+
+    with running(console, quiet, verbose, log), shown(console, quiet):
+        return generate_object(
+            request=job.request,
+            config=job.config,
+            store=job.store_url,
+            seed=seed,
+            plan=job.plan,
+            refresh=list(refresh),
+        )
+
+
+@contextmanager
+def running(console: Console, quiet: bool, verbose: bool, log: Path | None) -> Generator[None]:
+    """Around a flow run: errors and Ctrl-C end with one line and their exit status."""
+
+    def tell(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    try:
+        with errors_end_with(BROKEN_OFF, console), interruptible(tell):
+            if not quiet:
+                tell("Starting Prefect ...")
+            with prefect_session(verbose, log):
+                yield
+    except KeyboardInterrupt as error:
+        tell("Stopped. What was finished is kept: the same command goes on from there.")
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def plan_job(
+    job: Job,
+    seed: int,
+    refresh: Sequence[str],
+    output: Path | None,
+    console: Console,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Run the planning flow and print what would follow."""
+    set_environment(verbose)
+    from flows.cli_plan_report import print_plan
+    from flows.forecast import Forecaster
+    from flows.plan_object import plan_object
+    from flows.refresh import parse_refreshes
+    from mmpart_core.intake.plan_file import write_plan
+
+    with running(console, quiet, verbose, None):
+        planned, run = plan_object(
+            request=job.request,
+            config=job.config,
+            store=job.store_url,
+            seed=seed,
+            refresh=list(refresh),
+        )
+    with errors_end_with(BROKEN_OFF, console):
+        refreshes = parse_refreshes(refresh, job.request)
+        coming = Forecaster(job.config, job.store, seed, refreshes).forecast(job.request, planned)
+        if output is not None:
+            write_plan(output, job.request, planned)
+    if not quiet:
+        print_plan(Console(highlight=False), planned, run, coming)
+        for warning in planned.warnings:
+            console.print(f"note: {warning}", markup=False, highlight=False, soft_wrap=True)
+
+
+def report(result: ObjectResult, files: dict[str, str], console: Console, quiet: bool) -> None:
+    """The table and where the files are; failures even when quiet."""
+    if not quiet:
+        for line in warning_lines(result, result.plan):
+            console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
+        out = Console(highlight=False)
+        print_result(out, result)
+        for wanted in ("object.glb", "index.html", "manifest.json"):
+            if wanted in files:
+                out.print(files[wanted], markup=False, soft_wrap=True)
+    for line in failure_lines(result):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
