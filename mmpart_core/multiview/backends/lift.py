@@ -73,6 +73,19 @@ class Settings(BackendSettings):
         "taken for a box and made flat.",
     )
 
+    def rules(self) -> LiftRules:
+        """What decides the shape."""
+        return LiftRules(
+            shape=self.shape,
+            thickness=self.thickness,
+            flat_thickness=self.flat_thickness,
+            outline_symmetry=self.outline_symmetry,
+            color_tolerance=self.color_tolerance,
+            revolution_fit=self.revolution_fit,
+            straight_edges=self.straight_edges,
+            size_px=self.outline_px,
+        )
+
 
 class LiftViews:
     """Revolves or inflates the part's outline and draws it at six fixed poses."""
@@ -92,17 +105,7 @@ class LiftViews:
             BackendError: the image shows next to nothing.
         """
         options = self._settings
-        rules = LiftRules(
-            shape=options.shape,
-            thickness=options.thickness,
-            flat_thickness=options.flat_thickness,
-            outline_symmetry=options.outline_symmetry,
-            color_tolerance=options.color_tolerance,
-            revolution_fit=options.revolution_fit,
-            straight_edges=options.straight_edges,
-            size_px=options.outline_px,
-        )
-        lifted = lift_part(part.rgba, part.camera, rules)
+        lifted = lift_part(part.rgba, part.camera, options.rules())
         scene = RenderScene([lifted.in_part_frame()])
         poses = cameras.zero123plus_cameras(options.version, options.size_px)
         rgba = [scene.render(pose, supersample=options.supersample).rgba for pose in poses]

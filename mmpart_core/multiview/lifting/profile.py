@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from jaxtyping import Float
 from scipy import ndimage
@@ -14,7 +15,9 @@ LEVELS = 192
 _HEIGHTS_TRIED = 576
 _RADII_TRIED = 128
 _SPOKES = 48
-_SMOOTHED = 9
+_FINER = 2
+# Height over which slopes are averaged, in pixels of the outline's grid: the outline has steps.
+_SMOOTHED_PX = 6.0
 # Of the slope at which a cone just grazes the view: from here on a fall counts as grazing, and up
 # to here the approach to it counts as a corner.
 _GRAZING = 0.75
@@ -68,12 +71,11 @@ def find_profile(crop: PartCrop, foot: Float[np.ndarray, "3"]) -> Profile | None
     profile = _largest(crop, foot)
     if profile is None:
         return None
-    radius, height = _end_top(
-        profile.radius, profile.height, _grazing_slope(crop, foot, profile.height[-1])
-    )
-    radius, height = _end_top(
-        radius[::-1], -height[::-1], _grazing_slope(crop, foot, profile.height[0])
-    )
+    window = max(3, round(_SMOOTHED_PX * crop.unit_per_px / np.diff(profile.height).mean()))
+    slope = _grazing_slope(crop, foot, profile.height[-1])
+    radius, height = _end_top(profile.radius, profile.height, slope, window)
+    slope = _grazing_slope(crop, foot, profile.height[0])
+    radius, height = _end_top(radius[::-1], -height[::-1], slope, window)
     length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(radius), np.diff(height)))])
     along = np.linspace(0.0, length[-1], LEVELS)
     return Profile(np.interp(along, length, radius)[::-1], -np.interp(along, length, height)[::-1])
@@ -88,13 +90,16 @@ def _largest(crop: PartCrop, foot: Float[np.ndarray, "3"]) -> Profile | None:
     spokes = np.linspace(0.0, 2.0 * np.pi, _SPOKES, endpoint=False)
     angle = np.broadcast_to(spokes, (len(height), _SPOKES))
     # The outline's signed distance tells where between two tried radii the circle touches it.
-    signed = depth_inside(crop.mask) - depth_inside(~crop.mask)
+    fine = cv2.resize(crop.alpha, None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_LINEAR) >= 0.5
+    signed = depth_inside(fine) - depth_inside(~fine)
     radius, inside = np.full(len(height), -1.0), np.ones(len(height), dtype=bool)
     room = np.zeros(len(height))
     for tried in radii:
         points = circles(foot, np.full(len(height), tried), height, angle)
         at, _ = cameras.project(crop.camera, points.reshape(-1, 3))
-        depth = ndimage.map_coordinates(signed, (at[:, ::-1] - 0.5).T, order=1, mode="nearest")
+        depth = ndimage.map_coordinates(
+            signed, (at[:, ::-1] * _FINER - 0.5).T, order=1, mode="nearest"
+        )
         least = depth.reshape(angle.shape).min(axis=1)
         leaves = inside & (least < 0.0) & (radius >= 0.0)
         radius[leaves] += float(step) * room[leaves] / (room[leaves] - least[leaves])
@@ -128,11 +133,12 @@ def _grazing_slope(crop: PartCrop, foot: Float[np.ndarray, "3"], height: float) 
 
 
 def _end_top(
-    radius: Float[np.ndarray, "L"], height: Float[np.ndarray, "L"], slope: float
+    radius: Float[np.ndarray, "L"], height: Float[np.ndarray, "L"], slope: float, window: int
 ) -> tuple[Float[np.ndarray, "_"], Float[np.ndarray, "_"]]:
     """Cut the grazing cone off the upper end; add a round cap where there is no corner."""
     step = height[-1] - height[-2]
-    fall = ndimage.uniform_filter1d(-np.diff(radius) / np.diff(height), _SMOOTHED, mode="nearest")
+    fall = np.diff(radius) / -np.diff(height)
+    fall = ndimage.uniform_filter1d(fall, min(window, len(fall)), mode="nearest")
     last = len(radius) - 1
     while last > 4 and fall[last - 1] > _GRAZING * slope:
         last -= 1
