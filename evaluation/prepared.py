@@ -256,7 +256,8 @@ def _inside(
     points: Float[np.ndarray, "P 3"], bounds: Bounds, margin: float
 ) -> Bool[np.ndarray, "P"]:
     """Which points are in a box, or nearer to it than the margin along each axis."""
-    return ((points >= bounds[0] - margin) & (points <= bounds[1] + margin)).all(axis=-1)
+    inside = (points >= bounds[0] - margin) & (points <= bounds[1] + margin)
+    return np.asarray(inside.all(axis=-1))
 
 
 def _nearest(

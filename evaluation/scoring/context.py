@@ -168,8 +168,8 @@ def suspect_frame(comparison: Comparison) -> list[DataIssue]:
             "state its frame"
         )
         issues.append(DataIssue(file, text))
-    thinned = (points[:: max(1, len(points) // _AXES_POINTS)] for points in (made, true))
-    rotation, best, plain = alignment.better_axes(*thinned, _AXES_TAU)
+    few_made, few_true = (points[:: max(1, len(points) // _AXES_POINTS)] for points in (made, true))
+    rotation, best, plain = alignment.better_axes(few_made, few_true, _AXES_TAU)
     if best > plain + _AXES_GAIN:
         rows = rotation.round().astype(int).tolist()
         text = (
