@@ -21,6 +21,10 @@ _JUMP_CUBES = 4.0
 _BESIDE_JUMP = 0.02
 # Weight of the field's colour against a view seen head on: settles only what no view sees well.
 _FIELD_WEIGHT = 0.01
+# Its vote where views contradict each other: breaks a tie of two, loses against two that agree.
+_FIELD_VOTE = 0.3
+# Weight (cos^2) from which a view has a whole vote: a slanted view may still contradict.
+_FULL_VOTE = 0.25
 
 
 def blend_views(
@@ -33,7 +37,7 @@ def blend_views(
     """Colour of each point.
 
     Views weigh cos^2 of the angle they see the surface at, nothing where it is hidden or outside
-    the part's mask; colours far from the others' mean are turned down (Geman and McClure 1987).
+    the part's mask; colours far from what most agree on are turned down.
 
     Args:
         points: on the surface, part frame.
@@ -52,10 +56,13 @@ def blend_views(
             points, normals, scene, camera, views.rgba[index], field.spacing
         )
     base = field_colors(field, points).astype(np.float32)
-    mean = _mean(weights, colors, base)
+    votes = np.minimum(weights / _FULL_VOTE, 1.0)
+    agreed = _mean(votes, colors, _FIELD_VOTE, base)
+    trust, field_trust = np.ones_like(weights), np.ones(len(points))
     for _ in range(_ROUNDS):
-        distance = np.linalg.norm(colors - mean, axis=-1)
-        mean = _mean(weights / (1.0 + (distance / _AGREEMENT) ** 2) ** 2, colors, base)
+        trust, field_trust = _trust(colors - agreed), _trust(base - agreed)
+        agreed = _mean(votes * trust, colors, _FIELD_VOTE * field_trust, base)
+    mean = _mean(weights * trust, colors, _FIELD_WEIGHT, base)
     seen = float(np.mean(weights.max(axis=0) > 0.0)) if len(points) else 0.0
     return np.rint(np.clip(mean, 0.0, 1.0) * 255.0).astype(np.uint8), seen
 
@@ -73,10 +80,19 @@ def field_colors(field: FieldGrid, points: Float[np.ndarray, "P 3"]) -> Float[np
 def _mean(
     weights: Float[np.ndarray, "N P"],
     colors: Float[np.ndarray, "N P 3"],
+    base_weight: float | Float[np.ndarray, "P"],
     base: Float[np.ndarray, "P 3"],
 ) -> Float[np.ndarray, "P 3"]:
-    total = np.einsum("np,npc->pc", weights, colors) + _FIELD_WEIGHT * base
-    return total / (weights.sum(axis=0) + _FIELD_WEIGHT)[:, None]
+    """Weighted mean of the views' colours and the field's."""
+    behind = np.broadcast_to(np.asarray(base_weight, dtype=np.float64), (len(base),))
+    total = np.einsum("np,npc->pc", weights, colors) + behind[:, None] * base
+    return total / (weights.sum(axis=0) + behind)[:, None]
+
+
+def _trust(difference: Float[np.ndarray, "*N P 3"]) -> Float[np.ndarray, "*N P"]:
+    """1 for colours that agree, next to nothing for those far away (Geman and McClure 1987)."""
+    squared = np.sum(difference**2, axis=-1) / _AGREEMENT**2
+    return 1.0 / (1.0 + squared) ** 2
 
 
 def _look(

@@ -131,22 +131,23 @@ def _pair_half_edges(
 def _match_round_edge(
     up: Int[np.ndarray, "K"], down: Int[np.ndarray, "K"], angle: Float[np.ndarray, "H"]
 ) -> tuple[Int[np.ndarray, "K"], Int[np.ndarray, "K"]]:
-    """Pair faces of one edge so that solid wedges stay solid: each with its next one round."""
-    every = np.concatenate([up, down])
-    order = np.argsort(angle[every], kind="stable")
-    rises = order < len(up)
-    pending: list[int] = []
-    pairs: list[tuple[int, int]] = []
-    # Twice round, as brackets on a ring may open before the cut and close behind it.
-    for place in np.concatenate([order, order]):
-        if any(place in pair for pair in pairs):
-            continue
-        if rises[np.flatnonzero(order == place)[0]]:
-            if place not in pending:
-                pending.append(int(place))
-        elif pending:
-            pairs.append((pending.pop(), int(place)))
-    return every[[pair[0] for pair in pairs]], every[[pair[1] for pair in pairs]]
+    """Pair the faces of one edge that bound the same wedge of solid.
+
+    Seen along the edge, a wedge begins at a face whose half-edge runs down and ends at the next
+    one that runs up: brackets on a ring.
+    """
+    ring = sorted(
+        [*((h, True) for h in up), *((h, False) for h in down)], key=lambda e: angle[e[0]]
+    )
+    waiting: list[int] = []
+    partner: dict[int, int] = {}
+    # Twice round, as a wedge may begin before the cut of the ring and end behind it.
+    for half, runs_up in ring * 2:
+        if not runs_up and half not in waiting and half not in partner.values():
+            waiting.append(half)
+        elif runs_up and half not in partner and waiting:
+            partner[half] = waiting.pop()
+    return np.array(list(partner.keys())), np.array(list(partner.values()))
 
 
 def _angles(
