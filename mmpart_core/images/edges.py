@@ -45,7 +45,22 @@ def snap_labels(
         closer = band[window] & (distance < best[window])
         best[window][closer] = distance[closer]
         snapped[window][closer] = label
-    return snapped
+    return np.where(band, smooth_labels(snapped, 0.5 * radius_px + 0.5), snapped).astype(np.int32)
+
+
+def smooth_labels(labels: Int32[np.ndarray, "H W"], sigma_px: float) -> Int32[np.ndarray, "H W"]:
+    """Give each pixel to the label that fills most of a Gaussian window around it."""
+    best = np.zeros(labels.shape, np.float32)
+    smoothed = labels.copy()
+    margin = 1 + round(3 * sigma_px)
+    for label in np.unique(labels):
+        own = labels == label
+        window = _window(own, margin)
+        share = np.asarray(cv2.GaussianBlur(own[window].astype(np.float32), (0, 0), sigma_px))
+        more = share > best[window]
+        best[window][more] = share[more]
+        smoothed[window][more] = label
+    return smoothed
 
 
 def _window(mask: Bool[np.ndarray, "H W"], margin_px: int) -> tuple[slice, slice]:

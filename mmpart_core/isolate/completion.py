@@ -1,5 +1,6 @@
 """Continues a part's shape behind what is in front of it."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -9,11 +10,13 @@ from scipy import ndimage, sparse
 from scipy.sparse import linalg
 
 from mmpart_core.images import morphology
+from mmpart_core.isolate.occlusion import hull
 
 _SHAPE_SIDE_PX = 144
 _MIN_SYMMETRY = 0.9
 _MIN_EVIDENCE = 0.4
 _OFFSETS = 41
+_RIM = 0.1  # of the square root of the visible area
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,10 @@ class Completion:
 
 
 def complete_shape(
-    visible: Bool[np.ndarray, "H W"], room: Bool[np.ndarray, "H W"], max_growth: float
+    visible: Bool[np.ndarray, "H W"],
+    room: Bool[np.ndarray, "H W"],
+    max_growth: float,
+    bold: bool,
 ) -> Completion:
     """Complete a part, under ``room`` only.
 
@@ -44,6 +50,8 @@ def complete_shape(
         visible: where the part is seen; not empty.
         room: visible pixels of what is in front of it.
         max_growth: completed area at most, as a multiple of the visible area.
+        bold: the user described a hidden area: the outline may be continued as far as it runs.
+            Else it stays within the visible part's convex hull and a narrow rim.
     """
     nothing = Completion(np.zeros_like(visible))
     if not room.any():
@@ -54,6 +62,9 @@ def complete_shape(
     if not small.any() or not small_room.any():
         return nothing
     grown = _continued(small, small_room) | (morphology.holes(small) & small_room)
+    if not bold:
+        rim_px = max(1, round(_RIM * math.sqrt(float(small.sum()))))
+        grown &= hull(small) | morphology.dilated(small, rim_px)
     mirror = find_mirror(small, small_room)
     if mirror is not None:
         grown |= _warped(small, mirror) & small_room

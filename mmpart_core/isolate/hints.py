@@ -67,12 +67,12 @@ def box_prior(graph: Superpixels, box: tuple[float, float, float, float]) -> Flo
     inside_share = graph.mean(inside.astype(np.float64))
     fit = graph.mean(np.where(u * u + v * v <= 1.0, 1.0, _CORNER) * inside)
     area = (box[2] - box[0]) * (box[3] - box[1])
-    return np.where(inside_share >= 0.5, fit, 0.0) * (0.02 + area) ** -0.5
+    return np.where(inside_share >= 0.5, fit, 0.0) * (0.02 + area) ** -0.75
 
 
 def point_seeds(
     graph: Superpixels, points: tuple[tuple[float, float], ...]
-) -> Int[np.ndarray, "N"]:
+) -> Int[np.ndarray, "_"]:
     """The superpixels that hold the points, or are nearest to points beside the object."""
     scale = np.array([graph.ids.shape[1], graph.ids.shape[0]], dtype=np.float64)
     seeds: list[int] = []
@@ -84,7 +84,7 @@ def point_seeds(
     return np.unique(np.array(seeds, dtype=np.int64))
 
 
-def point_prior(graph: Superpixels, seeds: Int[np.ndarray, "N"]) -> Float[np.ndarray, "S"]:
+def point_prior(graph: Superpixels, seeds: Int[np.ndarray, "_"]) -> Float[np.ndarray, "S"]:
     """How well each superpixel fits points: falls with the contrast on the way there."""
     prior = np.exp(-graph.geodesic(seeds) / _REACH)
     prior[seeds] = SURE

@@ -15,13 +15,15 @@ from mmpart_core.records import Region
 
 _ROUNDS = 4
 _KERNEL = 8.0  # L*a*b*, width of the colour models
+_COLOUR_TRUST = 0.5  # neighbouring superpixels are no independent witnesses
 _EDGE = 9.0  # L*a*b* contrast that makes a border likely
 _DATA_WEIGHT = 0.35
 _ELSEWHERE = 0.3  # prior of a part without a region inside the boxes of others
-_BESIDE = 0.15  # its prior outside the region proposed for it
+_BESIDE = 0.03  # its prior outside the region proposed for it
 _LONELY_REST = 0.2
-_ISLAND_SHARE = 0.01
+_PIECE_SHARE = 0.1
 _MORE_TRIES = 10
+_EXACT = ("polygon", "mask")
 
 
 @dataclass
@@ -72,7 +74,7 @@ def divide(
     owners = np.array([*[index + 1 for index in open_], rest])
     chosen = owners[_decide(graph, priors)]
     labels[room] = chosen[graph.ids[room]]
-    return Division(_without_islands(labels, counts), proposed)
+    return Division(_without_islands(labels, regions, counts), proposed)
 
 
 def _priors(
@@ -83,7 +85,7 @@ def _priors(
 ) -> tuple[Float[np.ndarray, "S L"], set[int]]:
     """One column per open component, the last for what nobody named."""
     priors = np.zeros((len(graph.area), len(open_) + 1))
-    seeds: dict[int, Int[np.ndarray, "N"]] = {}
+    seeds: dict[int, Int[np.ndarray, "_"]] = {}
     for column, index in enumerate(open_):
         region = regions[index]
         if region is not None and region.box is not None:
@@ -111,14 +113,14 @@ def _priors(
 def _propose(
     graph: Superpixels,
     free: Bool[np.ndarray, "S"],
-    seeds: dict[int, Int[np.ndarray, "N"]],
+    seeds: dict[int, Int[np.ndarray, "_"]],
     counts: list[int],
-) -> list[Int[np.ndarray, "N"]]:
+) -> list[Int[np.ndarray, "_"]]:
     """Regions for components without one; a region that holds another's point is not given."""
     if not free.any():
         return [np.zeros(0, dtype=np.int64) for _ in counts]
     taken = np.concatenate([*seeds.values(), np.zeros(0, dtype=np.int64)])
-    wanted = sum(counts) + len(seeds)
+    wanted = sum(counts) + len(taken)
     regions = np.zeros(0, dtype=np.int64)
     for more in range(_MORE_TRIES):
         regions = proposals.propose_regions(graph, free, wanted + more)
@@ -137,7 +139,7 @@ def _decide(graph: Superpixels, priors: Float[np.ndarray, "S L"]) -> Int[np.ndar
     for _ in range(_ROUNDS):
         mass = share * graph.area[:, None]
         density = (kernel @ mass) / np.maximum(mass.sum(axis=0), 1e-9) + 1e-3
-        data = priors * density
+        data = priors * density**_COLOUR_TRUST
         data /= np.maximum(data.sum(axis=1, keepdims=True), 1e-12)
         weight = (
             _DATA_WEIGHT
@@ -162,26 +164,47 @@ def _laplacian(graph: Superpixels) -> sparse.csc_matrix:
 
 
 def _without_islands(
-    labels: Int32[np.ndarray, "H W"], counts: Sequence[int]
+    labels: Int32[np.ndarray, "H W"], regions: Sequence[Region | None], counts: Sequence[int]
 ) -> Int32[np.ndarray, "H W"]:
-    """Give scattered bits of a component to the label around them."""
+    """Give scattered bits of a component to the label around them.
+
+    A component shown by points keeps the pieces that hold one; others keep their largest pieces
+    and, as something in front may cut a part in two, further ones of a fair size.
+    """
     cleaned = labels.copy()
-    object_px = max(int((labels > 0).sum()), 1)
-    for index, count in enumerate(counts):
-        own = cleaned == index + 1
-        pieces, found = morphology.pieces(own)
-        areas = np.bincount(pieces.ravel(), minlength=found + 1)[1:]
-        if found <= 1:
-            continue
-        largest = np.sort(areas)[::-1]
-        least = min(float(largest[min(count, found) - 1]), 0.08 * largest[0])
-        for piece in np.flatnonzero(areas < max(least, _ISLAND_SHARE * 0.1 * object_px)) + 1:
-            if areas[piece - 1] == largest[0]:
-                continue
+    fixed = [i + 1 for i, r in enumerate(regions) if r is not None and r.kind in _EXACT]
+    for index, (region, count) in enumerate(zip(regions, counts, strict=True)):
+        pieces, found = morphology.pieces(cleaned == index + 1)
+        kept = _kept_pieces(pieces, found, region, count)
+        for piece in np.flatnonzero(~kept[1:]) + 1:
             island = pieces == piece
-            ring = morphology.dilated(island, 2) & ~island
-            around = np.bincount(cleaned[ring])
-            around[: min(1, len(around))] = 0
-            if around.sum():
-                cleaned[island] = int(np.argmax(around))
+            ring = morphology.dilated(island, 2) & ~island & (cleaned > 0)
+            around = cleaned[ring & ~np.isin(cleaned, fixed)]
+            if len(around):
+                cleaned[island] = int(np.argmax(np.bincount(around)))
+            elif ring.any():  # nothing around but outlines drawn by the user, which stay as drawn
+                cleaned[island] = len(regions) + 1
     return cleaned
+
+
+def _kept_pieces(
+    pieces: Int32[np.ndarray, "H W"], found: int, region: Region | None, count: int
+) -> Bool[np.ndarray, "P"]:
+    """Which pieces stay; entry 0 stands for what is outside."""
+    kept = np.ones(found + 1, dtype=bool)
+    areas = np.bincount(pieces.ravel(), minlength=found + 1)
+    areas[0] = 0
+    if found <= 1 or (region is not None and region.kind in _EXACT):
+        return kept
+    if region is not None and region.points:
+        height, width = pieces.shape
+        held = [
+            pieces[min(int(y * height), height - 1), min(int(x * width), width - 1)]
+            for x, y in region.points
+        ]
+        kept = np.isin(np.arange(found + 1), held)
+        if kept[1:].any():
+            return kept
+    largest = np.sort(areas)[::-1]
+    least = min(float(largest[min(count, found) - 1]), _PIECE_SHARE * float(largest[0]))
+    return areas >= max(least, 1.0)

@@ -1,6 +1,8 @@
 """Which part is in front of which, told from the shapes of a single division."""
 
 import math
+import re
+from collections.abc import Collection, Sequence
 
 import cv2
 import numpy as np
@@ -9,14 +11,18 @@ from jaxtyping import Bool, Int32
 from mmpart_core.images import morphology
 
 FRONT = 0.25  # score from which one part counts as in front of another
-_FRONT_WITH_WORDS = -0.2  # the user says that something is hidden
+_FRONT_WITH_WORDS = -0.5  # the user says that something is hidden
 _ENCLOSED = 0.85
-_HULL_GAIN = 4.0
+_HULL_GAIN = 2.0
+_HULL_MOST = 0.5  # a part may be concave by itself
+_JUNCTION_GAIN = 1.5
 _JUNCTION_RADIUS = 0.03  # of the object's size
 _MIN_CONTACT = 0.04  # of the square root of the smaller area
 
 
-def occluders(labels: Int32[np.ndarray, "H W"], part: int, words: bool) -> Bool[np.ndarray, "H W"]:
+def occluders(
+    labels: Int32[np.ndarray, "H W"], part: int, words: bool, named: Collection[int] = ()
+) -> Bool[np.ndarray, "H W"]:
     """The visible pixels of all that is in front of a part.
 
     Three cues, added up for each pair that touches. Enclosure: what lies wholly within another is
@@ -29,15 +35,41 @@ def occluders(labels: Int32[np.ndarray, "H W"], part: int, words: bool) -> Bool[
         labels: 0 outside the object, else who has the pixel.
         part: the label to look at.
         words: the user described a hidden area of it; doubt then speaks for occlusion.
+        named: labels that these words name; they are in front of it where they touch it, and
+            doubt no longer speaks for others.
     """
     own = labels == part
     front = np.zeros_like(own)
     touching = labels[morphology.dilated(own, 2) & ~own]
-    least = _FRONT_WITH_WORDS if words else FRONT
-    for other in np.unique(touching[touching > 0]).tolist():
-        if _in_front(labels, part, other) > least:
+    neighbours = np.unique(touching[touching > 0]).tolist()
+    sure = set(named) & set(neighbours)
+    least = _FRONT_WITH_WORDS if words and not sure else FRONT
+    for other in neighbours:
+        if other in sure or _in_front(labels, part, other) > least:
             front |= labels == other
     return front
+
+
+def named_components(words: str, names: Sequence[str]) -> list[int]:
+    """Which components the user's words speak of, by index.
+
+    Names of ASCII letters must stand as a word (a plural counts); others may stand anywhere, as
+    not every script separates words.
+
+    Example:
+        >>> named_components("the head under the hats is bald", ["hat", "head", "tail"])
+        [0, 1]
+    """
+    text = words.casefold()
+    found: list[int] = []
+    for index, name in enumerate(names):
+        pattern = re.escape(name.casefold())
+        if name.isascii():
+            plural = "(es)?" if pattern.endswith(("s", "x", "z", "ch", "sh")) else "s?"
+            pattern = rf"(?<!\w){pattern}{plural}(?!\w)"
+        if re.search(pattern, text):
+            found.append(index)
+    return found
 
 
 def _in_front(labels: Int32[np.ndarray, "H W"], part: int, other: int) -> float:
@@ -51,8 +83,8 @@ def _in_front(labels: Int32[np.ndarray, "H W"], part: int, other: int) -> float:
     score = _enclosure(cover, own, contact) - _enclosure(own, cover, back_contact)
     behind = _hull_overlap(own, cover) / smaller
     before = _hull_overlap(cover, own) / smaller
-    score += float(np.clip(_HULL_GAIN * (behind - before), -1.0, 1.0))
-    return score + _junction_vote(labels, part, other)
+    score += float(np.clip(_HULL_GAIN * (behind - before), -_HULL_MOST, _HULL_MOST))
+    return score + _JUNCTION_GAIN * _junction_vote(labels, part, other)
 
 
 def _enclosure(

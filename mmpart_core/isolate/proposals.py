@@ -8,8 +8,11 @@ from jaxtyping import Bool, Float, Int
 
 from mmpart_core.isolate.superpixels import Superpixels
 
-_POSITION_WEIGHT = 25.0  # L*a*b* units that weigh as much as the object's whole extent
+_COLOUR_WEIGHTS = np.array([0.45, 1.0, 1.0])  # shading changes lightness, parts change hue
+_POSITION_WEIGHT = 40.0  # L*a*b* units that weigh as much as the object's whole extent
 _EDGE_WEIGHT = 1.0
+_LEAST_SHARE = 0.12  # of an even share of the area: smaller regions are details of others
+_COARSE = 5  # times the wanted number: from there on details are absorbed first
 
 
 def propose_regions(
@@ -31,8 +34,10 @@ def propose_regions(
     """
     members = np.flatnonzero(free)
     clusters = _Clusters(graph, members)
+    least = _LEAST_SHARE * float(graph.area[members].sum()) / max(wanted, 1)
     while clusters.count > max(wanted, 1):
-        clusters.merge_cheapest()
+        if clusters.count > _COARSE * wanted or not clusters.merge_smallest(least):
+            clusters.merge_cheapest()
     regions = np.full(len(free), -1, dtype=np.int64)
     roots = np.array([clusters.root(int(member)) for member in members])
     _, regions[members] = np.unique(roots, return_inverse=True)
@@ -47,10 +52,10 @@ class _Cluster:
 
 
 class _Clusters:
-    def __init__(self, graph: Superpixels, members: Int[np.ndarray, "N"]) -> None:
+    def __init__(self, graph: Superpixels, members: Int[np.ndarray, "_"]) -> None:
         extent = max(float(np.ptp(graph.centre[members], axis=0).max()), 1.0)
         position = graph.centre * (_POSITION_WEIGHT / extent)
-        features = np.concatenate([graph.colour, position], axis=1)
+        features = np.concatenate([graph.colour * _COLOUR_WEIGHTS, position], axis=1)
         self._clusters = {int(m): _Cluster(features[m], float(graph.area[m]), {}) for m in members}
         self._parents = {int(m): int(m) for m in members}
         self._queue: list[tuple[float, int, int]] = []
@@ -93,6 +98,21 @@ class _Clusters:
             key=lambda pair: (self._cost(*pair), pair),
         ))  # fmt: skip
 
+    def merge_smallest(self, least: float) -> bool:
+        """Merge the smallest cluster into the neighbour most like it, if it is below ``least``."""
+        name = min(self._clusters, key=lambda n: (self._clusters[n].area, n))
+        one = self._clusters[name]
+        if one.area >= least:
+            return False
+        near = sorted(one.borders) or sorted(set(self._clusters) - {name})
+
+        def unlike(other: int) -> float:
+            features = self._clusters[other].features
+            return float(((one.features - features) ** 2).sum())
+
+        self._merge(name, min(near, key=unlike))
+        return True
+
     def _merge(self, a: int, b: int) -> None:
         one, other, new = self._clusters.pop(a), self._clusters.pop(b), self._next
         self._next += 1
@@ -114,7 +134,7 @@ class _Clusters:
 
 def assign_in_order(
     graph: Superpixels, regions: Int[np.ndarray, "S"], counts: tuple[int, ...]
-) -> list[Int[np.ndarray, "N"]]:
+) -> list[Int[np.ndarray, "_"]]:
     """Give regions to components: list order goes from top to bottom, then left to right.
 
     Components of several pieces choose first: the set of that many regions that are most alike
@@ -130,7 +150,7 @@ def assign_in_order(
     """
     left = [np.flatnonzero(regions == r) for r in range(int(regions.max(initial=-1)) + 1)]
     left = [region for region in left if len(region)]
-    given: dict[int, Int[np.ndarray, "N"]] = {}
+    given: dict[int, Int[np.ndarray, "_"]] = {}
     for index in sorted(range(len(counts)), key=lambda i: -counts[i]):
         singles = sum(1 for other in range(len(counts)) if other not in given) - 1
         pieces = min(counts[index], max(len(left) - singles, 1))
@@ -145,11 +165,11 @@ def assign_in_order(
     return [given[index] for index in range(len(counts))]
 
 
-def _centre(graph: Superpixels, region: Int[np.ndarray, "N"]) -> Float[np.ndarray, "2"]:
+def _centre(graph: Superpixels, region: Int[np.ndarray, "_"]) -> Float[np.ndarray, "2"]:
     return np.average(graph.centre[region], axis=0, weights=graph.area[region])
 
 
-def _most_alike(graph: Superpixels, regions: list[Int[np.ndarray, "N"]], wanted: int) -> list[int]:
+def _most_alike(graph: Superpixels, regions: list[Int[np.ndarray, "_"]], wanted: int) -> list[int]:
     looks = np.array(
         [
             [*np.average(graph.colour[r], axis=0, weights=graph.area[r]),

@@ -39,7 +39,7 @@ class Superpixels:
         sums = np.bincount(self.ids[inside], values[inside], minlength=len(self.area))
         return sums / self.area
 
-    def geodesic(self, seeds: Int[np.ndarray, "N"]) -> Float[np.ndarray, "S"]:
+    def geodesic(self, seeds: Int[np.ndarray, "_"]) -> Float[np.ndarray, "S"]:
         """Least sum of contrasts from any seed to each region; infinite where no path leads."""
         count = len(self.area)
         steps = np.linalg.norm(

@@ -51,6 +51,7 @@ def _prompts(
 ) -> tuple[PartPrompt, ...]:
     regions = tuple(component.region for component in request.components)
     counts = tuple(component.count for component in request.components)
+    names = tuple(component.name for component in request.components)
     return tuple(
         PartPrompt(
             component=component.name,
@@ -59,6 +60,7 @@ def _prompts(
             index=index,
             regions=regions,
             counts=counts,
+            names=names,
             foreground=mask,
             camera=camera,
             truth=truth_part(request, component.name),

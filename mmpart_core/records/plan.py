@@ -17,6 +17,7 @@ class PartPrompt(Record):
         index: position in the component list.
         regions: region hints of all components, in the list's order; None where not given.
         counts: number of pieces of all components, in the list's order.
+        names: names of all components, in the list's order; the user's words may use them.
         foreground: 8-bit mask of the whole object in the source image.
         camera: the input camera in the camera-aligned object frame.
         truth: the node it stands for, for a known scene.
@@ -28,6 +29,7 @@ class PartPrompt(Record):
     index: int = Field(ge=0)
     regions: tuple[Region | None, ...]
     counts: tuple[int, ...]
+    names: tuple[str, ...] = ()
     foreground: ImageRef
     camera: Camera
     truth: TruthPart | None = None

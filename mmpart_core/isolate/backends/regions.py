@@ -21,6 +21,7 @@ from mmpart_core.images import colour, edges
 from mmpart_core.isolate import completion, hints, labelling, occlusion, texture
 from mmpart_core.isolate.crop import Crop, enlarge_labels, frame_object
 from mmpart_core.isolate.protocol import Isolation, IsolationTask
+from mmpart_core.records import PartPrompt
 
 _CACHED_IMAGES = 4
 
@@ -76,7 +77,7 @@ class RegionIsolator:
                 "or mask)"
             )
         crop = frame_object(task.foreground, self._settings.work_side_px)
-        completed = self._completed(crop, division, label, bool(prompt.hidden.strip()))
+        completed = self._completed(crop, division, prompt)
         imagined = np.zeros(shape, dtype=bool)
         imagined[crop.window] = completed.mask
         imagined &= task.foreground & ~visible
@@ -126,16 +127,18 @@ class RegionIsolator:
         return labelling.Division(labels, division.proposed)
 
     def _completed(
-        self, crop: Crop, division: labelling.Division, label: int, words: bool
+        self, crop: Crop, division: labelling.Division, prompt: PartPrompt
     ) -> completion.Completion:
+        label, words = prompt.index + 1, bool(prompt.hidden.strip())
+        named = occlusion.named_components(prompt.hidden, prompt.names)
         own = division.labels[crop.window]
         small = crop.shrink_labels(own)
         if self._settings.max_growth == 0.0 or not (small == label).any():
             return completion.Completion(np.zeros(own.shape, dtype=bool))
-        front = occlusion.occluders(small, label, words)
+        front = occlusion.occluders(small, label, words, [n + 1 for n in named if n + 1 != label])
         fronts = np.unique(small[front])
         return completion.complete_shape(
-            own == label, np.isin(own, fronts), self._settings.max_growth
+            own == label, np.isin(own, fronts), self._settings.max_growth, bold=words
         )
 
     def _painted(
