@@ -31,7 +31,11 @@ def section_weights(alpha: Float[Tensor, "R S"]) -> Float[Tensor, "R S"]:
     return alpha * torch.cat([torch.ones_like(passed[:, :1]), passed[:, :-1]], dim=1)
 
 
-def annealed_sharpness(step: int, steps: int, first: float, last: float) -> float:
-    """Sharpness at a step: exponential from first to last over all steps (fixed, not learned)."""
+def annealed(step: int, steps: int, first: float, last: float) -> float:
+    """A positive number that goes from first to last exponentially over all steps.
+
+    Sharpness follows such a schedule instead of being learned, as a few hundred steps are too few
+    to learn it.
+    """
     progress = min(step / max(steps - 1, 1), 1.0)
     return first * math.exp(progress * math.log(last / first))

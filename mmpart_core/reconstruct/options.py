@@ -19,7 +19,7 @@ class TrainingOptions:
         sharpness: inverse surface width at the first and the last step.
         mask_weight: weight of the mask loss.
         eikonal_weight: weight of the unit-gradient penalty.
-        laplacian_weight: weight of the smoothness penalty.
+        laplacian_weights: weight of the smoothness penalty at the first and the last step.
         color_smoothing: weight of the colour grid's total variation.
         device: ``cpu`` or ``cuda``.
     """
@@ -35,6 +35,6 @@ class TrainingOptions:
     sharpness: tuple[float, float]
     mask_weight: float
     eikonal_weight: float
-    laplacian_weight: float
+    laplacian_weights: tuple[float, float]
     color_smoothing: float
     device: str

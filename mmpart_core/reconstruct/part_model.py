@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from mmpart_core.reconstruct.hull import GridSpec
-from mmpart_core.reconstruct.neus_alpha import annealed_sharpness
+from mmpart_core.reconstruct.neus_alpha import annealed
 from mmpart_core.reconstruct.rendering import render_rays, spread_distances
 from mmpart_core.reconstruct.voxel_field import VoxelField
 
@@ -39,7 +39,7 @@ class PartModelConfig(ModelConfig):
     sharpness: tuple[float, float] = (50.0, 500.0)
     mask_weight: float = 0.5
     eikonal_weight: float = 0.01
-    laplacian_weight: float = 0.02
+    laplacian_weights: tuple[float, float] = (0.002, 0.05)
     color_smoothing: float = 0.06
 
 
@@ -55,6 +55,7 @@ class PartModel(Model):
         self.fine_spec: GridSpec = metadata["fine_spec"]
         self.field = VoxelField(metadata["coarse_spec"], metadata["coarse_sdf"])
         self.sharpness = self.config.sharpness[0]
+        self.laplacian_weight = self.config.laplacian_weights[0]
         self.step = 0
         self._generator: torch.Generator | None = None
 
@@ -65,12 +66,13 @@ class PartModel(Model):
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
-        """Sharpen the surface at every step; go to the fine grid once."""
+        """Sharpen and smooth the surface more at every step; go to the fine grid once."""
         optimizers = training_callback_attributes.optimizers
 
         def sharpen(step: int) -> None:
-            first, last = self.config.sharpness
-            self.sharpness = annealed_sharpness(step, self.config.steps, first, last)
+            steps = self.config.steps
+            self.sharpness = annealed(step, steps, *self.config.sharpness)
+            self.laplacian_weight = annealed(step, steps, *self.config.laplacian_weights)
             self.step = step
 
         def refine(step: int) -> None:
@@ -142,7 +144,7 @@ class PartModel(Model):
         losses = {
             "color": (seen - target).abs().mean(),
             "mask": config.mask_weight * (accumulation - alpha).square().mean(),
-            "smoothness": self.field.smoothness(config.eikonal_weight, config.laplacian_weight),
+            "smoothness": self.field.smoothness(config.eikonal_weight, self.laplacian_weight),
         }
         if self.step % _COLOR_SMOOTHING_EVERY == 0:
             losses["variation"] = config.color_smoothing * self.field.color_variation()

@@ -83,7 +83,7 @@ def _train(scene: PartScene, options: TrainingOptions, seed: int) -> VoxelField:
             sharpness=options.sharpness,
             mask_weight=options.mask_weight,
             eikonal_weight=options.eikonal_weight,
-            laplacian_weight=options.laplacian_weight,
+            laplacian_weights=options.laplacian_weights,
             color_smoothing=options.color_smoothing,
         ),
         steps=options.steps,

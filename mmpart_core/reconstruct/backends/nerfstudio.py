@@ -103,8 +103,16 @@ class Settings(BackendSettings):
     eikonal_weight: float = Field(
         default=0.01, ge=0.0, description="Weight of the pull towards unit gradients of distance."
     )
-    laplacian_weight: float = Field(
-        default=0.02, ge=0.0, description="Weight of the pull towards a smooth surface."
+    first_laplacian_weight: float = Field(
+        default=0.002,
+        gt=0.0,
+        description="Weight of the pull towards a smooth surface at the start, when concavities "
+        "are carved.",
+    )
+    last_laplacian_weight: float = Field(
+        default=0.05,
+        gt=0.0,
+        description="The same at the end, when what is left is noise; a higher value rounds edges.",
     )
     color_smoothing: float = Field(
         default=0.06, ge=0.0, description="Weight of the total variation of colour."
@@ -185,7 +193,7 @@ class VoxelFieldTrainer:
             sharpness=(given.first_sharpness, given.last_sharpness),
             mask_weight=given.mask_weight,
             eikonal_weight=given.eikonal_weight,
-            laplacian_weight=given.laplacian_weight,
+            laplacian_weights=(given.first_laplacian_weight, given.last_laplacian_weight),
             color_smoothing=given.color_smoothing,
             device=self._device,
         )

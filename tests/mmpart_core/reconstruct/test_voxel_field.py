@@ -8,7 +8,7 @@ import torch
 
 from mmpart_core.reconstruct.hull import GridSpec
 from mmpart_core.reconstruct.neus_alpha import (
-    annealed_sharpness,
+    annealed,
     section_alpha,
     section_weights,
 )
@@ -95,9 +95,9 @@ def test_opacity_does_not_depend_on_how_fine_the_samples_are() -> None:
 
 
 def test_sharpness_runs_from_first_to_last() -> None:
-    assert annealed_sharpness(0, 101, 50.0, 500.0) == pytest.approx(50.0)
-    assert annealed_sharpness(50, 101, 50.0, 500.0) == pytest.approx(math.sqrt(50.0 * 500.0))
-    assert annealed_sharpness(100, 101, 50.0, 500.0) == pytest.approx(500.0)
+    assert annealed(0, 101, 50.0, 500.0) == pytest.approx(50.0)
+    assert annealed(50, 101, 50.0, 500.0) == pytest.approx(math.sqrt(50.0 * 500.0))
+    assert annealed(100, 101, 50.0, 500.0) == pytest.approx(500.0)
 
 
 def test_rays_see_a_ball_and_its_colour() -> None:
