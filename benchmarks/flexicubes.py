@@ -109,9 +109,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(f"bumpy sphere, one thread, medians of {options.runs} runs; error in cubes, x = times MC")
-    print(
-        f"{'res':>4} {'way':<16} {'ms':>8} {'x':>6} {'faces':>7} closed {'error':>7} {'shape':>7} slivers"
-    )
+    head = f"{'res':>4} {'way':<16} {'ms':>8} {'x':>6} {'faces':>7} closed {'error':>7}"
+    print(f"{head} {'shape':>7} slivers")
     for resolution in options.resolutions:
         grid_seconds, rows = measure(resolution, options.runs)
         print(f"{resolution:>4} {'grid build':<16} {grid_seconds * 1e3:8.1f}")
