@@ -17,8 +17,8 @@ from mmpart_core.geometry.surface import TriangleMesh
 class PartNetMobility:
     """Articulated objects: ``<id>/mobility.urdf`` over ``textured_objs/*.obj``.
 
-    ``semantics.txt`` beside it names the links (``link joint name`` a line). Each link with visuals is a part, named and labelled by ``semantics.txt``. The URDF's frames
-    are applied; its world is +Z up.
+    ``semantics.txt`` beside it names the links (``link joint name`` a line). Each link with
+    visuals is a part, named and labelled by it. The URDF's frames are applied; its world is +Z up.
 
     Args:
         folder: holds the ids.
