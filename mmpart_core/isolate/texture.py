@@ -35,8 +35,7 @@ def paint(
     Returns:
         Colours 0 to 255, of meaning where the part is and a few pixels around.
     """
-    core = morphology.eroded(visible, rim_px)
-    core = core if core.sum() > 0.2 * visible.sum() else visible
+    core = _without_rim(visible, rim_px)
     image = rgb.astype(np.float32)
     rows, columns = _nearest(core)
     painted = np.where(core[..., None], image, image[rows, columns])
@@ -52,6 +51,12 @@ def paint(
         seen = np.asarray(cv2.warpAffine(core.astype(np.float32), mirror, size, flags=flags)) > 0.99
         painted[imagined & seen] = copied[imagined & seen]
     return np.clip(painted, 0.0, 255.0).astype(np.float32)
+
+
+def _without_rim(visible: Bool[np.ndarray, "H W"], rim_px: int) -> Bool[np.ndarray, "H W"]:
+    """The part without its rim, or as it is where it is hardly wider than that."""
+    core = morphology.eroded(visible, rim_px)
+    return core if core.sum() > 0.2 * visible.sum() else visible
 
 
 def _nearest(mask: Bool[np.ndarray, "H W"]) -> tuple[np.ndarray, np.ndarray]:
