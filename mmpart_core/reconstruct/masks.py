@@ -9,6 +9,8 @@ from mmpart_core.geometry.posed_views import PosedViews
 MIN_COVERAGE = 0.01
 MAX_COVERAGE = 0.98
 _FOREGROUND = 128
+# A tip that touches an edge is whole enough; a body cut along this share of an edge is not.
+_CUT_SHARE = 0.03
 
 
 def check_masks(views: PosedViews) -> tuple[str, ...]:
@@ -49,9 +51,9 @@ def check_masks(views: PosedViews) -> tuple[str, ...]:
 
 
 def _cut_views(foreground: np.ndarray) -> tuple[str, ...]:
-    """A warning that names the views whose foreground touches the frame."""
+    """A warning that names the views whose foreground is cut by the frame."""
     edges = [foreground[:, 0], foreground[:, -1], foreground[:, :, 0], foreground[:, :, -1]]
-    cut = np.flatnonzero(np.any([edge.any(axis=1) for edge in edges], axis=0))
+    cut = np.flatnonzero(np.any([edge.mean(axis=1) > _CUT_SHARE for edge in edges], axis=0))
     if len(cut) == 0:
         return ()
     names = ", ".join(str(index) for index in cut)
