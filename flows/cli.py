@@ -188,3 +188,7 @@ def version() -> None:
 def main() -> None:
     """Entry point of the ``mmpart`` command."""
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -58,10 +58,12 @@ def prefect_session(verbose: bool, log_folder: Path | None) -> Generator[None]:
     """
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    _route_log(verbose, log_folder)
+    if not verbose:
+        _take_log_off_terminal()
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         check_server()
-        yield
+        with _log_in(None if verbose else log_folder):
+            yield
 
 
 def check_server() -> str:
@@ -94,20 +96,38 @@ def check_server() -> str:
     ) from error
 
 
-def _route_log(verbose: bool, log_folder: Path | None) -> None:
+def _take_log_off_terminal() -> None:
     from prefect.logging.configuration import setup_logging
 
     setup_logging()
-    logger = logging.getLogger("prefect")
-    if verbose:
+    for handler in (*logging.getLogger("prefect").handlers, *logging.getLogger().handlers):
+        handler.addFilter(_is_not_prefects)
+
+
+@contextmanager
+def _log_in(folder: Path | None) -> Generator[None]:
+    if folder is None:
+        yield
         return
-    for handler in logger.handlers:
-        handler.addFilter(lambda record: False)
-    if log_folder is not None:
-        log_folder.mkdir(parents=True, exist_ok=True)
-        to_file = logging.FileHandler(log_folder / LOG_FILE, encoding="utf-8", delay=True)
-        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-        logger.addHandler(to_file)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        to_file = logging.FileHandler(folder / LOG_FILE, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"--output '{folder}': cannot be written ({error.strerror}); choose another folder"
+        ) from error
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger = logging.getLogger("prefect")
+    logger.addHandler(to_file)
+    try:
+        yield
+    finally:
+        logger.removeHandler(to_file)
+        to_file.close()
+
+
+def _is_not_prefects(record: logging.LogRecord) -> bool:
+    return not record.name.startswith(("prefect", "EventsWorker", "APILogWorker"))
 
 
 @contextmanager

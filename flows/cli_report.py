@@ -62,12 +62,16 @@ def warning_lines(result: ObjectResult, plan: PartPlan | None) -> list[str]:
     lines = [*(plan.warnings if plan else ())]
     for part in result.parts:
         for record in (part.isolated, part.field, part.mesh):
-            lines += [f"{part.component}: {warning}" for warning in record.warnings]
+            lines += [_about(part.component, warning) for warning in record.warnings]
     if result.assembled is not None:
         lines += result.assembled.warnings
         for place in result.assembled.placements:
-            lines += [f"{place.component}: {warning}" for warning in place.warnings]
+            lines += [_about(place.component, warning) for warning in place.warnings]
     return list(dict.fromkeys(lines))
+
+
+def _about(component: str, warning: str) -> str:
+    return warning if component in warning else f"{component}: {warning}"
 
 
 def _seconds(runs: Sequence[StageRun]) -> str:

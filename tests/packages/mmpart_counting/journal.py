@@ -1,6 +1,8 @@
 """What was called, and what is out of order at the moment."""
 
+import os
 import threading
+import time
 
 from mmpart_core.errors import BackendError, TransientBackendError
 
@@ -27,6 +29,9 @@ def note(stage: str, what: str) -> None:
             flaky[(stage, what)] -= 1
             raise TransientBackendError(f"{stage} of {what}: busy, try again")
         fault = broken.get((stage, what))
+    slow_stage, _, seconds = os.environ.get("MMPART_COUNTING_SLEEP", "").partition(":")
+    if stage == slow_stage:
+        time.sleep(float(seconds))
     if meeting is not None and stage == "isolate":
         meeting.wait(timeout=30)
     if fault is not None:
