@@ -11,6 +11,7 @@ from evaluation.alignment import Similarity
 from evaluation.functional.chamfer import chamfer_from_distances
 from evaluation.functional.distances import NearestDistances
 from evaluation.functional.registration import icp
+from evaluation.matching import match_names
 from evaluation.objects import DataIssue, GroundTruthObject, Prediction, mesh_fault
 from evaluation.prepared import NearestCache, PreparedMesh, PreparedSet
 from evaluation.protocol import Protocol
@@ -71,6 +72,12 @@ def prepare_pair(truth: GroundTruthObject, prediction: Prediction | None) -> Pre
     for name, why in (prediction.failures if prediction else {}).items():
         made_faults[name] = why
         made_parts.pop(name, None)
+    # Samples of a whole follow the order of its parts: that of the truth's names, so that neither
+    # side's order matters and identical objects get identical points.
+    order = list(match_names(list(truth.parts), list(made_parts)).items())
+    order.sort(key=lambda pair: list(truth.parts).index(pair[0]))
+    first = [predicted for _, predicted in order]
+    made_parts = {name: made_parts[name] for name in dict.fromkeys([*first, *made_parts])}
     return PreparedPair(
         truth, prediction, PreparedSet(true_parts), PreparedSet(made_parts), truth_faults,
         made_faults,

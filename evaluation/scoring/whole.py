@@ -73,7 +73,7 @@ def score_counts(pair: PreparedPair, pairing: Pairing, into: Collected) -> None:
     expected = len(pair.truth.parts)
     made = {name for name in pairing.matched.values() if name is not None}
     if into.protocol.takes("names"):
-        into.put("part_count_error", part_count_error(len(pair.made.parts), expected))
+        into.put("part_count_error", float(part_count_error(len(pair.made.parts), expected)))
         accuracy = name_accuracy(pairing.matched)
         if accuracy is None:
             into.leave_out("name_accuracy", "no usable true part")
