@@ -16,6 +16,7 @@ _HEIGHTS_TRIED = 576
 _RADII_TRIED = 128
 _SPOKES = 48
 _FINER = 2
+_RIBS, _ENDS = 2.0, 4
 # Height over which slopes are averaged, in pixels of the outline's grid: the outline has steps.
 _SMOOTHED_PX = 6.0
 # Of the slope at which a cone just grazes the view: from here on a fall counts as grazing, and up
@@ -78,7 +79,10 @@ def find_profile(crop: PartCrop, foot: Float[np.ndarray, "3"]) -> Profile | None
     radius, height = _end_top(radius[::-1], -height[::-1], slope, window)
     length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(radius), np.diff(height)))])
     along = np.linspace(0.0, length[-1], LEVELS)
-    return Profile(np.interp(along, length, radius)[::-1], -np.interp(along, length, height)[::-1])
+    radius, height = np.interp(along, length, radius), np.interp(along, length, height)
+    # The outline's steps would show as ribs; the ends keep their corners.
+    radius[_ENDS:-_ENDS] = ndimage.gaussian_filter1d(radius, _RIBS)[_ENDS:-_ENDS]
+    return Profile(radius[::-1], -height[::-1])
 
 
 def _largest(crop: PartCrop, foot: Float[np.ndarray, "3"]) -> Profile | None:
@@ -140,6 +144,9 @@ def _end_top(
     fall = np.diff(radius) / -np.diff(height)
     fall = ndimage.uniform_filter1d(fall, min(window, len(fall)), mode="nearest")
     last = len(radius) - 1
+    # The very tip is a pixel or two; whether it grazes is told a little below it.
+    if last > 2 * window and fall[last - window // 2] > _GRAZING * slope:
+        last -= window // 2
     while last > 4 and fall[last - 1] > _GRAZING * slope:
         last -= 1
     if last == len(radius) - 1:
