@@ -10,6 +10,8 @@ optimizers and the schedules are nerfstudio's. Events still pass through the glo
 single operations are atomic, and no writer listens.
 """
 
+# ruff: noqa: E402 - nerfstudio imports torchvision, whose operators are to be declared before.
+
 import tempfile
 import threading
 import warnings
@@ -17,6 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+
+from mmpart_core import torchvision_compat
+
+torchvision_compat.declare_missing_operators()
+
 from nerfstudio.configs.base_config import (
     LocalWriterConfig,
     LoggingConfig,

@@ -112,9 +112,9 @@ class Settings(BackendSettings):
     last_laplacian_weight: float = Field(
         default=0.05,
         gt=0.0,
-        description="The same at the end, when what is left is noise. Views that do not agree to the "
-        "pixel or are shaded differently, as a view generator draws them, want about ten times "
-        "the defaults of both weights and a slack of 3.",
+        description="The same at the end, when what is left is noise. Views that a generator drew, "
+        "which do not agree to the pixel and are shaded differently, want about ten times the "
+        "defaults of both weights and a slack of 3.",
     )
     color_smoothing: float = Field(
         default=0.06, ge=0.0, description="Weight of the total variation of colour."
