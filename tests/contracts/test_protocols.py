@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mmpart_core.mesh.checks import check_surface
 
 from mmpart_core import backends
 from mmpart_core.assemble.checks import check_assembly
@@ -16,6 +15,7 @@ from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.isolate.checks import check_isolation
 from mmpart_core.isolate.protocol import Isolation, IsolationTask
+from mmpart_core.mesh.checks import check_surface
 from mmpart_core.multiview.checks import check_views
 from mmpart_core.multiview.protocol import PartImage
 from mmpart_core.reconstruct.checks import check_field
