@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from evaluation.objects import GroundTruthObject
 
 
+@runtime_checkable
 class Dataset(Protocol):
     """True objects on disk, read one at a time, so memory does not grow with their number."""
 

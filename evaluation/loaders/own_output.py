@@ -44,7 +44,7 @@ def _prediction(manifest: dict[str, Any], folder: Path, object_id: str) -> Predi
     failures = {
         part["component"]: _why(part, manifest)
         for part in manifest["parts"]
-        if part["state"] != "made" or part["placement"] is None
+        if part["state"] != "made" or part["placement"] is None or manifest["assembly"] is None
     }
     parts: dict[str, TriangleMesh] = {}
     issues: list[DataIssue] = []

@@ -87,7 +87,9 @@ def test_a_larger_error_never_scores_better(chair: Parts) -> None:
                 facts = metric_facts(metric, row.protocol)
                 if previous is None or facts.better == "neither" or metric.startswith("shape_"):
                     continue
-                if metric in ("rotation_error_deg", "mutual_iou", "mutual_iou_max"):
+                # growth turns nothing and parts drift apart from each other; which normals are
+                # near is chance once a part is far off
+                if metric.startswith(("rotation", "mutual", "normal")):
                     continue
                 gain = BETTER[facts.better] * (value - previous[key].values[metric])
                 assert gain <= 1e-9, (key, metric, growth)
