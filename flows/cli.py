@@ -12,14 +12,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows.cli_inputs import (
-    DEFAULT_STORE,
-    STORE_VARIABLE,
-    Inputs,
-    find_config,
-    prepare_job,
-    profile_names,
-)
 from flows.cli_prefect import set_environment
 from flows.cli_run import (
     BROKEN_OFF,
@@ -32,6 +24,14 @@ from flows.cli_run import (
     plan_job,
     report,
     run_job,
+)
+from flows.inputs import (
+    DEFAULT_STORE,
+    STORE_VARIABLE,
+    Inputs,
+    find_config,
+    prepare_job,
+    profile_names,
 )
 from mmpart_core.backends import STAGES
 from mmpart_core.errors import ConfigError

@@ -7,9 +7,9 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from flows.cli_inputs import Job
 from flows.cli_prefect import interruptible, prefect_session, set_environment
 from flows.cli_report import failure_lines, print_result, warning_lines
+from flows.inputs import Job
 from mmpart_core.errors import ConfigError, InputError, MMPartError, StorageError
 from mmpart_core.records import ObjectResult
 

@@ -78,7 +78,8 @@ def find_module(stage: StageName, kind: str) -> ModuleType:
         UnknownBackendError: nothing provides that kind.
     """
     name = f"mmpart_core.{stage}.backends.{kind}"
-    if kind.isidentifier() and importlib.util.find_spec(name) is not None:
+    public = kind.isidentifier() and not kind.startswith("_")
+    if public and importlib.util.find_spec(name) is not None:
         return importlib.import_module(name)
     for entry in importlib.metadata.entry_points(group=f"mmpart.{stage}", name=kind):
         return entry.load()

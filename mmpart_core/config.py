@@ -147,6 +147,8 @@ def read_profile(path: Path) -> PipelineConfig:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"profile '{path}': cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"profile '{path}': not UTF-8 text ({error.reason})") from error
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.cli_inputs import (
+from flows.inputs import (
     Inputs,
     find_config,
     parse_camera,

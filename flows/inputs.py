@@ -1,4 +1,4 @@
-"""Turns command-line values into a configuration and a request; every mistake is one message."""
+"""Turns what a user gives into a configuration and a request; every mistake is one message."""
 
 import json
 import os

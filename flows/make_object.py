@@ -1,0 +1,77 @@
+"""What a deployment runs: image and component list by name, the result as files."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.generate_object import generate_object
+from flows.inputs import Inputs, prepare_job
+from mmpart_core.errors import StageError
+from mmpart_core.output.bundle import write_bundle
+
+
+@flow(  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
+    name="make-object", flow_run_name="{image}", persist_result=False
+)
+def make_object(
+    image: str,
+    output: str,
+    parts: list[str] | None = None,
+    components: str | None = None,
+    profile: str = "local",
+    settings: list[str] | None = None,
+    camera: str | None = None,
+    name: str | None = None,
+    seed: int = 0,
+    store: str | None = None,
+    refresh: list[str] | None = None,
+) -> dict[str, str]:
+    """The command ``mmpart generate`` as a flow; files are those that the worker sees.
+
+    Args:
+        image: path of the image.
+        output: folder or fsspec address for the result.
+        parts: ``"hat"`` or ``"man = the head under the hat is bald"``.
+        components: path of a component list.
+        profile: name of a profile, or path of one.
+        settings: ``"reconstruct.steps=200"``.
+        camera: ``"azimuth=30,elevation=20,fov=30"``.
+        name: what to call the object; the image file's name where not given.
+        seed: every random choice follows from it.
+        store: where artifacts are kept; as for the command where not given.
+        refresh: ``"isolate:hat"``: done again, with all that depends on it.
+
+    Returns:
+        File name -> where it was written.
+
+    Raises:
+        InputError, ConfigError, StorageError: something given cannot be used.
+        StageError: finished but incomplete; what was made is written all the same.
+    """
+    job = prepare_job(
+        Inputs(
+            image=Path(image),
+            parts=parts or (),
+            components=Path(components) if components else None,
+            camera=camera,
+            name=name,
+            profile=profile,
+            settings=settings or (),
+            store=store,
+        )
+    )
+    result = generate_object(
+        request=job.request,
+        config=job.config,
+        store=job.store_url,
+        seed=seed,
+        refresh=refresh or [],
+    )
+    written = write_bundle(result, job.store, output, config=job.config)
+    if not result.complete:
+        failed = "; ".join(
+            f"{failure.component or 'whole object'} in {failure.stage}: {failure.message}"
+            for failure in result.failures
+        )
+        raise StageError(f"object '{job.request.name}' is incomplete: {failed}")
+    return written

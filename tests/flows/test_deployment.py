@@ -1,0 +1,87 @@
+"""The deployments in prefect.yaml: their values fit, and one runs on a real server and worker."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.client.orchestration import get_client
+
+from deployments.setup import WORK_POOLS, create_work_pools
+from mmpart_core.backends import STAGES
+
+pytestmark = [pytest.mark.xdist_group("prefect")]
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ROOT / "tests" / "packages"
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
+def test_entrypoint_and_values_fit(deployment: dict[str, Any]) -> None:
+    path, _, name = deployment["entrypoint"].partition(":")
+    module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+    flow = getattr(module, name)
+    known = flow.parameters.model_dump()["properties"]
+    assert set(deployment["parameters"]) <= set(known)
+    flow.validate_parameters({"image": "x.png", "output": "out", **deployment["parameters"]})
+    assert deployment["work_pool"]["name"] in WORK_POOLS
+
+
+def test_setup_can_be_repeated(prefect: str) -> None:
+    with get_client(sync_client=True) as client:
+        create_work_pools(client)
+        assert create_work_pools(client) == []
+        assert client.read_work_pool("mmpart-cpu").type == "process"
+
+
+@pytest.mark.slow
+def test_deployed_flow_runs_on_a_worker(
+    prefect: str, picture: bytes, tmp_path: Path, prefect_home: Path
+) -> None:
+    with get_client(sync_client=True) as client:
+        create_work_pools(client)
+    (tmp_path / "pair.png").write_bytes(picture)
+    profile = tmp_path / "counting.yaml"
+    profile.write_text(yaml.safe_dump({stage: {"kind": "counting"} for stage in STAGES}))
+    run = runner_of(prefect, prefect_home)
+    run("deploy", "--all")
+    values = {
+        "image": tmp_path / "pair.png",
+        "output": tmp_path / "out",
+        "store": tmp_path / "store",
+        "profile": profile,
+    }
+    parameters = [f"--param={name}={value}" for name, value in values.items()]
+    run("deployment", "run", "make-object/generate-object", *parameters, '--param=parts=["hat"]')
+    run("worker", "start", "--pool", "mmpart-cpu", "--run-once")
+    assert (tmp_path / "out" / "object.glb").read_bytes()[:4] == b"glTF"
+
+
+def runner_of(server: str, home: Path) -> Any:
+    """Runs the prefect command against a server, in the checkout."""
+    environment = {
+        **os.environ,
+        "PREFECT_API_URL": server,
+        "PREFECT_HOME": str(home),
+        "MMPART_CHECKOUT": str(ROOT),
+        "PYTHONPATH": str(PACKAGES),
+    }
+    prefect = str(Path(sys.executable).with_name("prefect"))
+
+    def run(*arguments: str) -> None:
+        done = subprocess.run(
+            [prefect, "--no-prompt", *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=250,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return run

@@ -1,0 +1,120 @@
+"""The method in one process: the order of the stages, and what a failure does."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmpart_core import pipeline, stages
+from mmpart_core.backends import STAGES
+from mmpart_core.config import PipelineConfig, validate_config
+from mmpart_core.errors import MissingDependencyError
+from mmpart_core.intake.components import parse_part
+from mmpart_core.intake.request import build_request
+from mmpart_core.records import ObjectRequest
+from mmpart_core.storage.codecs import encode_png
+from mmpart_core.storage.memory_store import MemoryStore
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def config(journal: Any) -> PipelineConfig:
+    return validate_config({stage: {"kind": "counting"} for stage in STAGES}, "test")
+
+
+@pytest.fixture
+def request_(store: MemoryStore) -> ObjectRequest:
+    pixels = np.zeros((64, 64, 4), dtype=np.uint8)
+    pixels[16:48, 16:48] = [200, 40, 40, 255]
+    parts = [parse_part("hat"), parse_part("man = bald")]
+    return build_request(encode_png(pixels), parts, store=store, name="pair")
+
+
+def test_all_stages_in_order(
+    config: PipelineConfig, request_: ObjectRequest, store: MemoryStore
+) -> None:
+    result = pipeline.generate_object(request_, config, store, seed=7)
+    assert result.complete
+    assert [part.component for part in result.parts] == ["hat", "man"]
+    chain = ("isolate", "multiview", "reconstruct", "mesh")
+    assert [(run.stage, run.component) for run in result.runs] == [
+        ("plan", None),
+        *((stage, part) for part in ("hat", "man") for stage in chain),
+        ("assemble", None),
+    ]
+    assert {run.seed for run in result.runs} == {7}
+    assert all(run.backend == "counting/1" and not run.cached for run in result.runs)
+    assert result.runs[0].key == stages.work_key("plan", {"request": request_}, config.plan, 7)
+    assert sum(run.cost_usd for run in result.runs) == pytest.approx(0.01 + 2 * 0.04)
+    assert result.assembled is not None
+    assert [place.component for place in result.assembled.placements] == ["hat", "man"]
+
+
+def test_same_seed_same_result(
+    config: PipelineConfig, request_: ObjectRequest, store: MemoryStore
+) -> None:
+    first = pipeline.generate_object(request_, config, store, seed=0)
+    assert pipeline.generate_object(request_, config, store, seed=0).assembled == first.assembled
+    assert pipeline.generate_object(request_, config, store, seed=1).parts != first.parts
+
+
+def test_whole_object_views(
+    config: PipelineConfig, request_: ObjectRequest, store: MemoryStore
+) -> None:
+    config = config.with_overrides({"whole_object_views": True})
+    result = pipeline.generate_object(request_, config, store, seed=0)
+    assert result.whole_views is not None
+    assert result.whole_views.component is None
+    assert ("multiview", None) in [(run.stage, run.component) for run in result.runs]
+
+
+@pytest.mark.parametrize("stage", ["isolate", "multiview", "reconstruct", "mesh"])
+def test_failed_part_does_not_stop_the_others(
+    config: PipelineConfig,
+    request_: ObjectRequest,
+    store: MemoryStore,
+    journal: Any,
+    stage: str,
+) -> None:
+    first = pipeline.generate_object(request_, config, store, seed=0)
+    colour = next(what for kind, what in journal.taken() if kind == "multiview")
+    journal.break_down(stage, "hat" if stage == "isolate" else colour)
+    result = pipeline.generate_object(request_, config, store, seed=0)
+    assert not result.complete
+    assert [(f.component, f.stage, f.error) for f in result.failures] == [
+        (result.failures[0].component, stage, "BackendError")
+    ]
+    assert len(result.parts) == 1
+    assert result.parts[0] in first.parts
+    assert result.assembled is not None
+
+
+def test_nothing_made_is_not_assembled(
+    config: PipelineConfig, request_: ObjectRequest, store: MemoryStore, journal: Any
+) -> None:
+    journal.break_down("isolate", "hat")
+    journal.break_down("isolate", "man")
+    result = pipeline.generate_object(request_, config, store, seed=0)
+    assert (result.parts, result.assembled, len(result.failures)) == ((), None, 2)
+
+
+def test_unusable_backend_stops_the_run(
+    config: PipelineConfig, request_: ObjectRequest, store: MemoryStore, journal: Any
+) -> None:
+    journal.break_down("plan", "pair", MissingDependencyError)
+    with pytest.raises(MissingDependencyError):
+        pipeline.generate_object(request_, config, store, seed=0)
+
+
+def test_approved_plan_is_not_planned_again(
+    config: PipelineConfig, request_: ObjectRequest, store: MemoryStore, journal: Any
+) -> None:
+    plan = pipeline.generate_object(request_, config, store, seed=0).plan
+    journal.taken()
+    result = pipeline.generate_object(request_, config, store, seed=0, plan=plan)
+    assert result.complete
+    assert "plan" not in [stage for stage, _ in journal.taken()]
