@@ -3,6 +3,13 @@
 from collections.abc import Sequence
 
 from evaluation.alignment import frame_from_truth, longest_side
+from evaluation.appearance import (
+    NOT_ASKED,
+    VIEW_METRICS,
+    AppearanceOptions,
+    part_silhouette,
+    score_appearance,
+)
 from evaluation.functional.boxes import bbox_iou
 from evaluation.functional.counts import label_of, plain_name
 from evaluation.matching import match_parts
@@ -37,6 +44,7 @@ def score_object(
     protocols: Sequence[Protocol] = (MMPART,),
     *,
     dataset: str = "",
+    appearance: AppearanceOptions | None = None,
 ) -> list[ScoreRow]:
     """All rows of one object under some protocols.
 
@@ -48,21 +56,39 @@ def score_object(
         prediction: what a method made of it; None when it made nothing.
         protocols: see ``evaluation.protocol.PRESETS``.
         dataset: name of the data set, for the rows.
+        appearance: render both sides, from these views; None leaves appearance unscored.
     """
     pair = prepare_pair(truth, prediction)
-    return [row for protocol in protocols for row in score_pair(pair, protocol, dataset=dataset)]
+    return [
+        row
+        for protocol in protocols
+        for row in score_pair(pair, protocol, dataset=dataset, appearance=appearance)
+    ]
 
 
-def score_pair(pair: PreparedPair, protocol: Protocol, *, dataset: str = "") -> list[ScoreRow]:
+def score_pair(
+    pair: PreparedPair,
+    protocol: Protocol,
+    *,
+    dataset: str = "",
+    appearance: AppearanceOptions | None = None,
+) -> list[ScoreRow]:
     """All rows of one prepared object under one protocol: parts, then groups, then the object."""
-    return _Card(pair, protocol, dataset).rows()
+    return _Card(pair, protocol, dataset, appearance).rows()
 
 
 class _Card:
     """Scores one pair under one protocol; holds what all rows share."""
 
-    def __init__(self, pair: PreparedPair, protocol: Protocol, dataset: str) -> None:
+    def __init__(
+        self,
+        pair: PreparedPair,
+        protocol: Protocol,
+        dataset: str,
+        appearance: AppearanceOptions | None,
+    ) -> None:
         self.pair, self.protocol, self.dataset = pair, protocol, dataset
+        self.appearance = appearance if protocol.takes("appearance") else None
         self.comparison: Comparison | None = None
         if pair.truth.parts and pair.made.parts:
             self.comparison = compare(pair, protocol, tuple(pair.made.parts))
@@ -100,9 +126,13 @@ class _Card:
         found = self.pairing.matched[name]
         if found is None or self.comparison is None:
             self._fail(into, part_metric_names(self.protocol))
+            if self.appearance is not None:
+                into.put_worst("silhouette_iou")
             return self._row("part", name, "failed", into, self._why_failed(name))
         made, truth = self.pair.made.parts[found], self.pair.truth.parts[name]
         score_part(self.comparison, made, truth, into)
+        if self.appearance is not None:
+            part_silhouette(self.comparison, name, found, into)
         return self._row("part", name, "scored", into)
 
     def _group_row(self, label: str) -> ScoreRow:
@@ -132,6 +162,7 @@ class _Card:
             else:
                 self._fail(into, union_metric_names(self.protocol))
             self._score_parts_together(len(missing), into)
+            self._score_appearance(made, into)
             self._flag_missing(truths, into)
         expected = len(truths) if self.protocol.matching != "none" else len(made) + len(missing)
         into.put("success_rate", (expected - len(missing)) / max(expected, 1))
@@ -153,6 +184,13 @@ class _Card:
             return
         score_independence(self.comparison, self.pair, failed, into)
         score_counts(self.pair, self.pairing, into)
+
+    def _score_appearance(self, made: Sequence[str], into: Collected) -> None:
+        if self.appearance is not None:
+            score_appearance(self.comparison, made, self.appearance, into)
+        elif self.protocol.takes("appearance"):
+            for metric in VIEW_METRICS:
+                into.leave_out(metric, NOT_ASKED)
 
     def _fail(self, into: Collected, metrics: Sequence[str]) -> None:
         for metric in metrics:
