@@ -22,13 +22,17 @@ class Background:
     Attributes:
         distance: L*a*b* distance to the nearest background colour expected at that pixel.
         chroma: the part of it that is not lightness; small in shadows.
+        lightness: the part of it that is, negative where darker than the background.
         spread: standard deviation of the background around its model.
+        chroma_spread: the same without lightness.
         plain: one smooth colour or gradient explains most of the border.
     """
 
     distance: Float32[np.ndarray, "H W"]
     chroma: Float32[np.ndarray, "H W"]
+    lightness: Float32[np.ndarray, "H W"]
     spread: float
+    chroma_spread: float
     plain: bool
 
 
@@ -49,7 +53,14 @@ def estimate_background(lab: Float32[np.ndarray, "H W 3"]) -> Background:
     if not plain:
         distance = np.minimum(distance, _cluster_distance(lab, ring))
         spread = float(np.median(distance[ring]) * 1.4826)
-    return Background(distance.astype(np.float32), chroma.astype(np.float32), float(spread), plain)
+    return Background(
+        distance.astype(np.float32),
+        chroma.astype(np.float32),
+        (lab - surface)[..., 0].astype(np.float32),
+        float(spread),
+        float(np.median(chroma[ring])),
+        plain,
+    )
 
 
 def border_ring(height: int, width: int) -> Bool[np.ndarray, "H W"]:

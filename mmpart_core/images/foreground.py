@@ -3,10 +3,12 @@
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
+from skimage.segmentation import watershed
 
 from mmpart_core.errors import StageError
 from mmpart_core.images import background, colour, edges, morphology
 from mmpart_core.images.background import Background
+from mmpart_core.images.region_masks import Evidence
 
 _WORK_SIDE_PX = 400
 _MIN_CLEAR_SHARE = 0.005  # fewer transparent pixels than this are not a cut-out
@@ -15,13 +17,19 @@ _MAX_SHARE = 0.985
 _FLOOR = 4.0  # L*a*b*; compression noise of a plain background stays below
 _PIECE_SHARE = 0.02
 _HOLE_SHARE = 0.001
+_FLOOR_CHROMA = 2.0
 _SHADOW_CHROMA = 7.0
+_SHADOW_TINT = 0.06  # chroma that a shadow on a plain ground may gain, per unit of its depth
 _SHADOW_DEPTH = 45.0
 _SHADOW_SLOPE = 1.0  # L*a*b* per pixel; the edge of an object is steeper
+_NEUTRAL_SLOPE = 2.5  # the same for pixels of the very hue of the background
 _SHADOW_KEEPS = 0.5
+_SHADOW_RIM_PX = 4  # where a shadow is deepest, right at the object, it is steep too
 
 
-def foreground_mask(rgba: UInt8[np.ndarray, "H W 4"]) -> Bool[np.ndarray, "H W"]:
+def foreground_mask(
+    rgba: UInt8[np.ndarray, "H W 4"], evidence: Evidence | None = None
+) -> Bool[np.ndarray, "H W"]:
     """Where the object is.
 
     Alpha decides where the image has any. Else the background is modelled from the image's border
@@ -31,6 +39,7 @@ def foreground_mask(rgba: UInt8[np.ndarray, "H W 4"]) -> Bool[np.ndarray, "H W"]
 
     Args:
         rgba: sRGB with straight alpha.
+        evidence: what the components' region hints say, of the image's size; not needed.
 
     Raises:
         StageError: nothing stands out, or no background is seen.
@@ -45,13 +54,26 @@ def foreground_mask(rgba: UInt8[np.ndarray, "H W 4"]) -> Bool[np.ndarray, "H W"]
     small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
     rgb = np.ascontiguousarray(rgba[..., :3])
     small = np.asarray(cv2.resize(rgb, small_size, interpolation=cv2.INTER_AREA))
-    mask = _find(small)
+    small_evidence = None if evidence is None else _shrunk(evidence, small_size)
+    mask = _find(small, small_evidence)
     _check_share(mask, "its difference from the border of the image")
     large = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    snapped = edges.snap_labels(
-        (large > 0.5).astype(np.int32), colour.lab_from_rgb(rgb), round(1.0 / scale) + 1
+    return _snapped(large > 0.5, rgb, round(1.0 / scale) + 1)
+
+
+def _shrunk(evidence: Evidence, size: tuple[int, int]) -> Evidence:
+    small = (
+        np.asarray(cv2.resize(m.astype(np.float32), size, interpolation=cv2.INTER_AREA)) > 0.5
+        for m in (evidence.on, evidence.possible)
     )
-    return snapped == 1
+    return Evidence(*small)
+
+
+def _snapped(
+    mask: Bool[np.ndarray, "H W"], rgb: UInt8[np.ndarray, "H W 3"], radius_px: int
+) -> Bool[np.ndarray, "H W"]:
+    """Move the border to the edges of the full image."""
+    return edges.snap_labels(mask.astype(np.int32), colour.lab_from_rgb(rgb), radius_px) == 1
 
 
 def _check_share(mask: Bool[np.ndarray, "H W"], evidence: str) -> None:
@@ -66,31 +88,61 @@ def _check_share(mask: Bool[np.ndarray, "H W"], evidence: str) -> None:
         )
 
 
-def _find(rgb: UInt8[np.ndarray, "H W 3"]) -> Bool[np.ndarray, "H W"]:
+def _find(rgb: UInt8[np.ndarray, "H W 3"], evidence: Evidence | None) -> Bool[np.ndarray, "H W"]:
     smooth = colour.lab_from_rgb(np.asarray(cv2.bilateralFilter(rgb, 5, 12, 3)))
     model = background.estimate_background(smooth)
     low = max(_FLOOR, 3.0 * model.spread)
     high = max(1.6 * low, min(_otsu(model), 25.0))
     near = np.asarray(model.distance > low)
-    mask = morphology.touching(near, model.distance > high)
+    if model.plain:
+        near |= model.chroma > _hue_limit(model)
+    sure = model.distance > high
+    if evidence is not None:
+        sure |= evidence.on
+        near &= evidence.possible
+    mask = morphology.touching(near, sure)
     if not model.plain and mask.any():
         mask = _grab_cut(rgb, model, mask, high)
     mask = _without_shadows(mask, model, smooth)
+    if evidence is not None:
+        mask = (mask | (evidence.on & near)) & evidence.possible
     return _tidy(mask, model, low, high)
+
+
+def _hue_limit(model: Background) -> float:
+    """Chroma above which a pixel is not of a plain background's hue."""
+    return max(_FLOOR_CHROMA, 4.0 * model.chroma_spread)
 
 
 def _without_shadows(
     mask: Bool[np.ndarray, "H W"], model: Background, lab: Float32[np.ndarray, "H W 3"]
 ) -> Bool[np.ndarray, "H W"]:
     """Let the background flow into soft shadows and glows: its hue, no edge on the way."""
-    soft = mask & (model.chroma < _SHADOW_CHROMA) & (model.distance < _SHADOW_DEPTH)
-    soft &= _steepness(lab) < _SHADOW_SLOPE
+    steepness, limit = _steepness(lab), np.full(mask.shape, _SHADOW_CHROMA)
+    slope = np.full(mask.shape, _SHADOW_SLOPE)
+    if model.plain:
+        limit = _hue_limit(model) + _SHADOW_TINT * np.maximum(-model.lightness, 0.0)
+        slope = np.where(model.chroma < 0.5 * limit, _NEUTRAL_SLOPE, _SHADOW_SLOPE)
+    neutral = mask & (model.chroma < limit) & (model.distance < _SHADOW_DEPTH)
+    soft = neutral & (steepness < slope)
     flow = morphology.opened(soft | ~mask, 2)
     reached = morphology.touching(flow, ~mask)
     shadow = morphology.grown_within(reached, soft, 3) & soft
+    shadow |= _to_edge(reached | shadow | ~mask, neutral, steepness) & neutral
     kept = mask & ~shadow
     # An object as pale and smooth as a shadow would be lost as a whole: then it is no shadow.
     return kept if kept.sum() > _SHADOW_KEEPS * mask.sum() else mask
+
+
+def _to_edge(
+    outside: Bool[np.ndarray, "H W"],
+    neutral: Bool[np.ndarray, "H W"],
+    steepness: Float32[np.ndarray, "H W"],
+) -> Bool[np.ndarray, "H W"]:
+    """Carry the outside on to the steepest edge nearby, by a watershed of steepness."""
+    inside = ~morphology.dilated(outside, _SHADOW_RIM_PX)
+    markers = np.where(outside, 1, np.where(inside | ~(neutral | outside), 2, 0))
+    return np.asarray(watershed(steepness, markers)) == 1
 
 
 def _steepness(lab: Float32[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "H W"]:

@@ -2,7 +2,7 @@
 
 from mmpart_core import backends
 from mmpart_core.geometry import cameras
-from mmpart_core.images import foreground, framing
+from mmpart_core.images import foreground, framing, region_masks
 from mmpart_core.keys import Stage
 from mmpart_core.plan import checks
 from mmpart_core.plan.protocol import PartPlanner
@@ -11,7 +11,7 @@ from mmpart_core.records.views import Camera
 from mmpart_core.storage import codecs
 from mmpart_core.storage.blob_store import BlobStore
 
-STAGE = Stage("plan", 1)
+STAGE = Stage("plan", 2)
 
 
 def plan_parts(
@@ -30,7 +30,7 @@ def plan_parts(
         BackendError: the planner failed.
     """
     source = codecs.get_image(store, request.image)
-    mask = foreground.foreground_mask(source)
+    mask = foreground.foreground_mask(source, _evidence(request, store))
     checks.check_foreground(mask, request)
     draft = backend.plan(source, request, seed)
     checks.check_draft(draft, request)
@@ -44,6 +44,18 @@ def plan_parts(
         cost_usd=draft.cost_usd,
         warnings=draft.warnings,
     )
+
+
+def _evidence(request: ObjectRequest, store: BlobStore) -> region_masks.Evidence | None:
+    """What the components' region hints say about the object as a whole."""
+    regions = tuple(component.region for component in request.components)
+    masks = {
+        index: codecs.get_mask(store, region.mask)
+        for index, region in enumerate(regions)
+        if region is not None and region.mask is not None
+    }
+    shape = (request.image.height, request.image.width)
+    return region_masks.gather_evidence(regions, masks, shape)
 
 
 def _prompts(
