@@ -122,11 +122,12 @@ def voxel_f_score(prediction: VoxelGrid, truth: VoxelGrid) -> float:
 
 
 def _empty_grid(points: Float[np.ndarray, "P 3"], pitch: float) -> VoxelGrid:
-    low = np.rint(points.min(axis=0) / pitch)
-    shape = np.rint(points.max(axis=0) / pitch) - low + 1
+    """A grid around points with a margin of one cell: an interpolated point may round outwards."""
+    low = np.rint(points.min(axis=0) / pitch) - 1
+    shape = np.rint(points.max(axis=0) / pitch) - low + 2
     if shape.max() > MAX_CELLS:
         raise GeometryError(
-            f"voxels: an extent of {int(shape.max())} cells, at most {MAX_CELLS} are taken; "
+            f"voxels: an extent of {shape.max():.0f} cells, at most {MAX_CELLS} are taken; "
             "bring the shape to the protocol's frame first"
         )
     return VoxelGrid(low.astype(np.int64), np.zeros(tuple(shape.astype(np.int64)), dtype=bool))
@@ -134,10 +135,12 @@ def _empty_grid(points: Float[np.ndarray, "P 3"], pitch: float) -> VoxelGrid:
 
 def _mark(grid: VoxelGrid, points: Float[np.ndarray, "P 3"], pitch: float) -> None:
     """Set the cells of points, in place."""
-    index = np.rint(points / pitch).astype(np.int64) - grid.origin
-    # a corner worked out from its neighbours may round one cell out of the corners' own box
-    index = np.clip(index, 0, np.array(grid.cells.shape) - 1)
-    grid.cells.reshape(-1)[np.ravel_multi_index(tuple(index.T), grid.cells.shape)] = True
+    _, ny, nz = grid.cells.shape
+    strides = np.array([ny * nz, nz, 1], dtype=np.float64)
+    cells = np.rint(points / pitch)
+    # whole numbers below 2^53, so floating point is exact and the product is one pass
+    flat = cells @ strides - float(grid.origin @ strides)
+    grid.cells.reshape(-1)[flat.astype(np.int64)] = True
 
 
 @lru_cache(maxsize=16)
