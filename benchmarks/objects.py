@@ -18,14 +18,14 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from mmpart_core.intake.truth import request_from_truth
-from mmpart_core.output.bundle import write_bundle
 
 from evaluation import functional
 from mmpart_core import pipeline
 from mmpart_core.config import read_profile
 from mmpart_core.geometry import truth_scene
 from mmpart_core.geometry.surface import TriangleMesh
+from mmpart_core.intake.truth import request_from_truth
+from mmpart_core.output.bundle import write_bundle
 from mmpart_core.records import InputView, ObjectResult, PartResult
 from mmpart_core.storage import glb
 from mmpart_core.storage.blob_store import BlobStore
