@@ -48,7 +48,7 @@ class Crop:
         return np.asarray(small).astype(np.int32)
 
     def move_region(self, region: Region) -> Region:
-        """A box or points in fractions of the window; others as they are."""
+        """A box, outline or points in fractions of the window; others as they are."""
         if region.box is not None:
             corners = self._moved(np.array(region.box).reshape(2, 2))
             left, top, right, bottom = corners.ravel().tolist()
@@ -58,6 +58,9 @@ class Crop:
         if region.points:
             points = self._moved(np.array(region.points)).tolist()
             return Region(kind="points", points=tuple((x, y) for x, y in points))
+        if region.polygon:
+            corners = self._moved(np.array(region.polygon)).tolist()
+            return Region(kind="polygon", polygon=tuple((x, y) for x, y in corners))
         return region
 
     def _moved(self, points: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, "N 2"]:

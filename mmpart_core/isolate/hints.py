@@ -7,38 +7,17 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Int32
 
 from mmpart_core.isolate.superpixels import Superpixels
-from mmpart_core.records import Region
 
 _CORNER = 0.35  # prior in a box's corners, outside its inscribed ellipse
 _REACH = 25.0  # L*a*b* contrast over which a point's prior falls to 1/e
+_POLYGON = 3.0  # prior at an outline's inside, where it may be off a little
 SURE = 50.0  # prior of a superpixel that holds one of a component's points
-
-
-def exact_mask(
-    region: Region, mask: Bool[np.ndarray, "H W"] | None, shape: tuple[int, int]
-) -> Bool[np.ndarray, "H W"] | None:
-    """The pixels of a polygon or mask region; None for other kinds.
-
-    Args:
-        region: the hint.
-        mask: the stored mask at this size, for a region of kind mask.
-        shape: rows and columns.
-    """
-    if region.kind == "mask":
-        return mask
-    if region.kind != "polygon":
-        return None
-    scale = np.array([shape[1], shape[0]]) * 16.0
-    corners = np.rint(np.array(region.polygon) * scale - 8.0).astype(np.int32)
-    drawn = np.zeros(shape, np.uint8)
-    cv2.fillPoly(drawn, [corners], (1,), lineType=cv2.LINE_8, shift=4)
-    return drawn > 0
 
 
 def claim_exact(
     masks: Mapping[int, Bool[np.ndarray, "H W"]], foreground: Bool[np.ndarray, "H W"]
 ) -> Int32[np.ndarray, "H W"]:
-    """Give pixels to polygons and masks; where they overlap the smaller one is in front.
+    """Give pixels to masks; where they overlap the smaller one is in front.
 
     Args:
         masks: by component index.
@@ -68,6 +47,25 @@ def box_prior(graph: Superpixels, box: tuple[float, float, float, float]) -> Flo
     fit = graph.mean(np.where(u * u + v * v <= 1.0, 1.0, _CORNER) * inside)
     area = (box[2] - box[0]) * (box[3] - box[1])
     return np.where(inside_share >= 0.5, fit, 0.0) * (0.02 + area) ** -0.75
+
+
+def polygon_prior(
+    graph: Superpixels, polygon: Bool[np.ndarray, "H W"], careless_px: float
+) -> Float[np.ndarray, "S"]:
+    """How well each superpixel fits an outline: sure well inside, in doubt near it, 0 beyond.
+
+    Args:
+        graph: the superpixels.
+        polygon: the pixels within the outline.
+        careless_px: how far the outline may be off.
+    """
+    inner = np.asarray(cv2.distanceTransform(polygon.astype(np.uint8), cv2.DIST_L2, 5))
+    outer = np.asarray(cv2.distanceTransform((~polygon).astype(np.uint8), cv2.DIST_L2, 5))
+    signed = graph.mean(np.where(polygon, inner - 0.5, 0.5 - outer).astype(np.float64))
+    share = graph.mean(polygon.astype(np.float64))
+    doubt = 1.0 / (1.0 + np.exp(-np.clip(signed / (0.4 * careless_px), -30, 30)))
+    prior = np.where(signed < -careless_px, 0.0, doubt * _POLYGON)
+    return np.where((signed > careless_px) & (share > 0.95), SURE, prior)
 
 
 def point_seeds(

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Float32, Int, Int32
 from scipy import sparse
 from scipy.sparse import linalg
 
-from mmpart_core.images import morphology
-from mmpart_core.isolate import hints, proposals
+from mmpart_core.images.region_masks import outline_mask
+from mmpart_core.isolate import hints, islands, proposals
 from mmpart_core.isolate.superpixels import Superpixels, build_superpixels
 from mmpart_core.records import Region
 
@@ -21,9 +21,9 @@ _DATA_WEIGHT = 0.35
 _ELSEWHERE = 0.3  # prior of a part without a region inside the boxes of others
 _BESIDE = 0.03  # its prior outside the region proposed for it
 _LONELY_REST = 0.2
-_PIECE_SHARE = 0.1
 _MORE_TRIES = 10
-_EXACT = ("polygon", "mask")
+_CARELESS = 0.016  # of the longer side: how far a drawn outline may be off
+_DETAIL_REACH = 25.0  # as of points: contrast over which an outline's hold on a detail falls
 
 
 @dataclass
@@ -50,7 +50,7 @@ def divide(
 ) -> Division:
     """Divide the object.
 
-    Polygons and masks have their pixels already. Boxes, points and components without a region
+    Masks have their pixels already. Outlines, boxes, points and components without a region
     share the rest: each has a prior and a colour model (a kernel density over superpixels, as
     GrabCut has a mixture), and the random walker with priors (Grady 2005) decides, four rounds of
     colour model and decision.
@@ -65,7 +65,7 @@ def divide(
     """
     rest = len(regions) + 1
     labels = np.where(foreground & (claims == 0), rest, claims).astype(np.int32)
-    open_ = [i for i, r in enumerate(regions) if r is None or r.kind in ("box", "points")]
+    open_ = [i for i, r in enumerate(regions) if r is None or r.kind != "mask"]
     room = labels == rest
     if not open_ or not room.any():
         return Division(labels)
@@ -74,7 +74,7 @@ def divide(
     owners = np.array([*[index + 1 for index in open_], rest])
     chosen = owners[_decide(graph, priors)]
     labels[room] = chosen[graph.ids[room]]
-    return Division(_without_islands(labels, regions, counts), proposed)
+    return Division(islands.without_islands(labels, regions, counts), proposed)
 
 
 def _priors(
@@ -86,13 +86,17 @@ def _priors(
     """One column per open component, the last for what nobody named."""
     priors = np.zeros((len(graph.area), len(open_) + 1))
     seeds: dict[int, Int[np.ndarray, "_"]] = {}
+    outlines: dict[int, Bool[np.ndarray, "H W"]] = {}
     for column, index in enumerate(open_):
         region = regions[index]
         if region is not None and region.box is not None:
             priors[:, column] = hints.box_prior(graph, region.box)
+        elif region is not None and region.polygon:
+            outlines[column] = outline_mask(region, graph.shape)
         elif region is not None:
             seeds[column] = hints.point_seeds(graph, region.points)
             priors[:, column] = hints.point_prior(graph, seeds[column])
+    _place_outlines(graph, priors, outlines, seeds)
     boxed = np.delete(priors, [*seeds, -1], axis=1).sum(axis=1) > 0
     unplaced = [column for column, index in enumerate(open_) if regions[index] is None]
     if unplaced:
@@ -102,12 +106,37 @@ def _priors(
             priors[members, column] = 1.0
     elif not seeds:
         priors[:, -1] = np.where(boxed, _ELSEWHERE, 1.0)
-    elif len(open_) == 1:
+    elif len(regions) == 1:
         priors[:, -1] = _LONELY_REST
     for column, fixed in seeds.items():
         others = np.arange(priors.shape[1]) != column
         priors[np.ix_(fixed, others)] *= 1e-6
     return priors, {open_[column] for column in unplaced}
+
+
+def _place_outlines(
+    graph: Superpixels,
+    priors: Float[np.ndarray, "S L"],
+    outlines: dict[int, Bool[np.ndarray, "H W"]],
+    seeds: dict[int, Int[np.ndarray, "_"]],
+) -> None:
+    """Write the priors of drawn outlines; what lies within one and has its own hint may win there.
+
+    The larger ones come first. A smaller outline takes its inside from a larger one. Where points
+    of another component lie inside, the outline holds on by contrast only, from its rim inwards.
+    """
+    careless = _CARELESS * max(graph.shape)
+    for column in sorted(outlines, key=lambda c: -int(outlines[c].sum())):
+        prior = hints.polygon_prior(graph, outlines[column], careless)
+        core = prior >= hints.SURE
+        for other in outlines:
+            priors[core, other] *= 1e-3
+        enclosed = [fixed for fixed in seeds.values() if core[fixed].any()]
+        rim = np.flatnonzero((prior > 1.0) & ~core)
+        if enclosed and len(rim):
+            hold = np.exp(-graph.geodesic(rim) / _DETAIL_REACH)
+            prior = np.where(core, hold, prior)
+        priors[:, column] = prior
 
 
 def _propose(
@@ -161,50 +190,3 @@ def _laplacian(graph: Superpixels) -> sparse.csc_matrix:
     affinity = affinity + affinity.T
     degree = np.asarray(affinity.sum(axis=1)).ravel() + 1e-9
     return sparse.csc_matrix(sparse.diags(degree) - affinity)
-
-
-def _without_islands(
-    labels: Int32[np.ndarray, "H W"], regions: Sequence[Region | None], counts: Sequence[int]
-) -> Int32[np.ndarray, "H W"]:
-    """Give scattered bits of a component to the label around them.
-
-    A component shown by points keeps the pieces that hold one; others keep their largest pieces
-    and, as something in front may cut a part in two, further ones of a fair size.
-    """
-    cleaned = labels.copy()
-    fixed = [i + 1 for i, r in enumerate(regions) if r is not None and r.kind in _EXACT]
-    for index, (region, count) in enumerate(zip(regions, counts, strict=True)):
-        pieces, found = morphology.pieces(cleaned == index + 1)
-        kept = _kept_pieces(pieces, found, region, count)
-        for piece in np.flatnonzero(~kept[1:]) + 1:
-            island = pieces == piece
-            ring = morphology.dilated(island, 2) & ~island & (cleaned > 0)
-            around = cleaned[ring & ~np.isin(cleaned, fixed)]
-            if len(around):
-                cleaned[island] = int(np.argmax(np.bincount(around)))
-            elif ring.any():  # nothing around but outlines drawn by the user, which stay as drawn
-                cleaned[island] = len(regions) + 1
-    return cleaned
-
-
-def _kept_pieces(
-    pieces: Int32[np.ndarray, "H W"], found: int, region: Region | None, count: int
-) -> Bool[np.ndarray, "P"]:
-    """Which pieces stay; entry 0 stands for what is outside."""
-    kept = np.ones(found + 1, dtype=bool)
-    areas = np.bincount(pieces.ravel(), minlength=found + 1)
-    areas[0] = 0
-    if found <= 1 or (region is not None and region.kind in _EXACT):
-        return kept
-    if region is not None and region.points:
-        height, width = pieces.shape
-        held = [
-            pieces[min(int(y * height), height - 1), min(int(x * width), width - 1)]
-            for x, y in region.points
-        ]
-        kept = np.isin(np.arange(found + 1), held)
-        if kept[1:].any():
-            return kept
-    largest = np.sort(areas)[::-1]
-    least = min(float(largest[min(count, found) - 1]), _PIECE_SHARE * float(largest[0]))
-    return areas >= max(least, 1.0)

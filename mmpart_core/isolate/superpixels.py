@@ -33,6 +33,11 @@ class Superpixels:
     contrast: Float[np.ndarray, "E"]
     length: Float[np.ndarray, "E"]
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the image."""
+        return (self.ids.shape[0], self.ids.shape[1])
+
     def mean(self, values: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "S"]:
         """Mean of a map over each region."""
         inside = self.ids >= 0

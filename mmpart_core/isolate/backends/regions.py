@@ -109,15 +109,14 @@ class RegionIsolator:
         smooth = colour.lab_from_rgb(np.asarray(cv2.bilateralFilter(small_rgb, 5, 20, 3)))
         foreground = crop.shrink_mask(task.foreground)
         regions = [None if r is None else crop.move_region(r) for r in task.prompt.regions]
-        exact = _exact_masks(task)
-        small_exact = {index: crop.shrink_mask(mask) for index, mask in exact.items()}
+        small_exact = {i: crop.shrink_mask(mask) for i, mask in task.region_masks.items()}
         claims = hints.claim_exact(small_exact, foreground)
         division = labelling.divide(
             smooth, foreground, claims, regions, task.prompt.counts, self._settings.superpixels
         )
         small = edges.snap_labels(division.labels, smooth, 2)
         large = enlarge_labels(np.where(foreground, small, 0), task.foreground[crop.window])
-        full_claims = hints.claim_exact(exact, task.foreground)[crop.window]
+        full_claims = hints.claim_exact(task.region_masks, task.foreground)[crop.window]
         large = np.where(full_claims > 0, full_claims, large)
         radius = max(1, round(1.0 / crop.scale))
         snapped = edges.snap_labels(large, colour.lab_from_rgb(rgb), radius)
@@ -162,18 +161,6 @@ class RegionIsolator:
 
 def _sorted_masks(task: IsolationTask) -> list[tuple[int, Bool[np.ndarray, "H W"]]]:
     return sorted(task.region_masks.items())
-
-
-def _exact_masks(task: IsolationTask) -> dict[int, Bool[np.ndarray, "H W"]]:
-    """Polygons and masks at full size, by component index."""
-    shape = (task.foreground.shape[0], task.foreground.shape[1])
-    masks: dict[int, Bool[np.ndarray, "H W"]] = {}
-    for index, region in enumerate(task.prompt.regions):
-        if region is not None:
-            mask = hints.exact_mask(region, task.region_masks.get(index), shape)
-            if mask is not None:
-                masks[index] = mask
-    return masks
 
 
 def _warnings(

@@ -1,0 +1,91 @@
+"""Gives scattered pieces of a division to the parts around them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Int32
+
+from mmpart_core.images import morphology
+from mmpart_core.records import Region
+
+_PIECE_SHARE = 0.1
+_ENCLOSED = 0.97
+_SMALL_REST = 0.1  # of the area of the only part it touches
+
+
+def without_islands(
+    labels: Int32[np.ndarray, "H W"], regions: Sequence[Region | None], counts: Sequence[int]
+) -> Int32[np.ndarray, "H W"]:
+    """Give scattered bits to the label around them.
+
+    A component shown by points keeps the pieces that hold one; others keep their largest pieces
+    and, as something in front may cut a part in two, further ones of a fair size. A piece without
+    a hint that one part surrounds belongs to that part, whether another part or nobody had it.
+
+    Args:
+        labels: component index + 1; components + 1 for what nobody has; 0 outside the object.
+        regions: hints by component.
+        counts: pieces by component.
+    """
+    cleaned, rest = labels.copy(), len(regions) + 1
+    fixed = [i + 1 for i, r in enumerate(regions) if r is not None and r.kind == "mask"]
+    for index, (region, count) in enumerate(zip(regions, counts, strict=True)):
+        if index + 1 in fixed:
+            continue
+        pieces, found = morphology.pieces(cleaned == index + 1)
+        kept = _kept_pieces(pieces, found, region, count)
+        for piece in np.flatnonzero(~kept[1:]) + 1:
+            island = pieces == piece
+            around = _around(cleaned, island)
+            around = around[~np.isin(around, fixed)]
+            cleaned[island] = int(np.argmax(np.bincount(around))) if len(around) else rest
+    return _without_enclosed_rest(cleaned, rest, fixed)
+
+
+def _around(
+    labels: Int32[np.ndarray, "H W"], island: Bool[np.ndarray, "H W"]
+) -> Int32[np.ndarray, "P"]:
+    """Labels of the object's pixels around an island."""
+    ring = morphology.dilated(island, 2) & ~island & (labels > 0)
+    return labels[ring]
+
+
+def _without_enclosed_rest(
+    labels: Int32[np.ndarray, "H W"], rest: int, fixed: Sequence[int]
+) -> Int32[np.ndarray, "H W"]:
+    cleaned = labels.copy()
+    pieces, found = morphology.pieces(labels == rest)
+    for piece in range(1, found + 1):
+        island = pieces == piece
+        around = _around(labels, island)
+        if not len(around):
+            continue
+        owner = int(np.argmax(np.bincount(around)))
+        if owner in fixed or (around == owner).mean() < _ENCLOSED:
+            continue
+        open_ = (morphology.dilated(island, 1) & (labels == 0)).any()
+        if not open_ or island.sum() < _SMALL_REST * (labels == owner).sum():
+            cleaned[island] = owner
+    return cleaned
+
+
+def _kept_pieces(
+    pieces: Int32[np.ndarray, "H W"], found: int, region: Region | None, count: int
+) -> Bool[np.ndarray, "P"]:
+    """Which pieces stay; entry 0 stands for what is outside."""
+    areas = np.bincount(pieces.ravel(), minlength=found + 1)
+    areas[0] = 0
+    if found <= 1:
+        return np.ones(found + 1, dtype=bool)
+    if region is not None and region.points:
+        height, width = pieces.shape
+        held = [
+            pieces[min(int(y * height), height - 1), min(int(x * width), width - 1)]
+            for x, y in region.points
+        ]
+        kept = np.isin(np.arange(found + 1), held)
+        if kept[1:].any():
+            return kept
+    largest = np.sort(areas)[::-1]
+    least = min(float(largest[min(count, found) - 1]), _PIECE_SHARE * float(largest[0]))
+    return areas >= max(least, 1.0)
