@@ -11,6 +11,7 @@ from flows.stage_runner import PrefectRunner, side_by_side
 from mmpart_core import pipeline
 from mmpart_core.config import PipelineConfig
 from mmpart_core.records import ObjectRequest, ObjectResult, PartPlan
+from tasks._artifacts import publish_parts
 from tasks._caching import verified_results
 
 # The number of stages that run side by side is bounded by the parts' threads (config.workers, at
@@ -56,6 +57,8 @@ def generate_object(
         run = PrefectRunner(config, records, seed, refreshes)
         if plan is not None:
             listener.get().planned(plan)
-        return pipeline.run_stages(
+        result = pipeline.run_stages(
             request, config.whole_object_views, run, side_by_side(config.workers, run.stopped), plan
         )
+    publish_parts(result)
+    return result

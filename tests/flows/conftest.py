@@ -12,11 +12,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from prefect.events.worker import EventsWorker
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_HOME,
     PREFECT_LOGGING_LEVEL,
+    PREFECT_LOGGING_TO_API_ENABLED,
     temporary_settings,
 )
 
@@ -60,6 +62,7 @@ def prefect_server(prefect_home: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}/api"
     _wait_for_health(url, server)
     yield url
+    EventsWorker.drain_all(timeout=20)  # what is left would wait for this server at exit
     server.terminate()
     server.wait(timeout=30)
 
@@ -84,6 +87,7 @@ def prefect(prefect_server: str, prefect_home: Path) -> Iterator[str]:
             PREFECT_HOME: prefect_home,
             PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
             PREFECT_LOGGING_LEVEL: "CRITICAL",
+            PREFECT_LOGGING_TO_API_ENABLED: False,
         }
     ):
         yield prefect_server

@@ -376,6 +376,21 @@ def test_parts_run_side_by_side(
         journal.meeting = None
 
 
+def test_table_of_parts_is_published(
+    counting_config: Any, request_of: Any, store_url: str, journal: Any
+) -> None:
+    from prefect.artifacts import Artifact
+
+    journal.break_down("isolate", "man")
+    generate_object(request_of(), counting_config, store_url)
+    artifact = Artifact.get("object-parts")
+    assert artifact is not None
+    rows = json.loads(artifact.data)
+    assert [row["part"] for row in rows] == ["hat", "man"]
+    assert rows[0]["faces"] > 0
+    assert "out of order" in rows[1]["failure"]
+
+
 def test_a_hit_is_quick(counting_config: Any, request_of: Any, store_url: str) -> None:
     request = request_of()
     generate_object(request, counting_config, store_url)
