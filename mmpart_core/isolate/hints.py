@@ -5,12 +5,17 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int32
+from scipy.spatial import distance
 
 from mmpart_core.isolate.superpixels import Superpixels
 
 _CORNER = 0.35  # prior in a box's corners, outside its inscribed ellipse
 _REACH = 25.0  # L*a*b* contrast over which a point's prior falls to 1/e
-_POLYGON = 3.0  # prior at an outline's inside, where it may be off a little
+_BOX = 0.2  # so that the prior of a box of a tenth of the image is about 1
+_POINT = 1.5
+_ALIKE = 0.6
+_ALIKE_COLOUR = 10.0  # L*a*b*
+POLYGON = 1.0  # prior at an outline's inside, where it may be off a little
 SURE = 50.0  # prior of a superpixel that holds one of a component's points
 
 
@@ -46,7 +51,7 @@ def box_prior(graph: Superpixels, box: tuple[float, float, float, float]) -> Flo
     inside_share = graph.mean(inside.astype(np.float64))
     fit = graph.mean(np.where(u * u + v * v <= 1.0, 1.0, _CORNER) * inside)
     area = (box[2] - box[0]) * (box[3] - box[1])
-    return np.where(inside_share >= 0.5, fit, 0.0) * (0.02 + area) ** -0.75
+    return np.where(inside_share >= 0.5, fit, 0.0) * (0.02 + area) ** -0.75 * _BOX
 
 
 def polygon_prior(
@@ -64,7 +69,7 @@ def polygon_prior(
     signed = graph.mean(np.where(polygon, inner - 0.5, 0.5 - outer).astype(np.float64))
     share = graph.mean(polygon.astype(np.float64))
     doubt = 1.0 / (1.0 + np.exp(-np.clip(signed / (0.4 * careless_px), -30, 30)))
-    prior = np.where(signed < -careless_px, 0.0, doubt * _POLYGON)
+    prior = np.where(signed < -careless_px, 0.0, doubt * POLYGON)
     return np.where((signed > careless_px) & (share > 0.95), SURE, prior)
 
 
@@ -83,7 +88,13 @@ def point_seeds(
 
 
 def point_prior(graph: Superpixels, seeds: Int[np.ndarray, "_"]) -> Float[np.ndarray, "S"]:
-    """How well each superpixel fits points: falls with the contrast on the way there."""
+    """How well each superpixel fits points: falls with the contrast on the way there.
+
+    One of a point's very colour keeps a little wherever it is, as something in front may cut a
+    part in pieces.
+    """
     prior = np.exp(-graph.geodesic(seeds) / _REACH)
+    apart = distance.cdist(graph.colour, graph.colour[seeds]).min(axis=1)
+    prior = _POINT * np.maximum(prior, _ALIKE * np.exp(-0.5 * (apart / _ALIKE_COLOUR) ** 2))
     prior[seeds] = SURE
     return prior

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32
 from scipy import sparse
 from scipy.sparse import linalg
+from scipy.spatial import distance
 
 from mmpart_core.images.region_masks import outline_mask
 from mmpart_core.isolate import hints, islands, proposals
@@ -132,7 +133,7 @@ def _place_outlines(
         for other in outlines:
             priors[core, other] *= 1e-3
         enclosed = [fixed for fixed in seeds.values() if core[fixed].any()]
-        rim = np.flatnonzero((prior > 1.0) & ~core)
+        rim = np.flatnonzero((prior > 0.3 * hints.POLYGON) & ~core)
         if enclosed and len(rim):
             hold = np.exp(-graph.geodesic(rim) / _DETAIL_REACH)
             prior = np.where(core, hold, prior)
@@ -161,7 +162,7 @@ def _propose(
 
 def _decide(graph: Superpixels, priors: Float[np.ndarray, "S L"]) -> Int[np.ndarray, "S"]:
     share = priors / np.maximum(priors.sum(axis=1, keepdims=True), 1e-12)
-    apart = ((graph.colour[:, None] - graph.colour[None]) ** 2).sum(axis=-1)
+    apart = distance.cdist(graph.colour, graph.colour, "sqeuclidean")
     kernel = np.exp(-apart / (2.0 * _KERNEL**2))
     np.fill_diagonal(kernel, 0.0)  # nobody is its own evidence
     system = _laplacian(graph)

@@ -33,7 +33,7 @@ class Settings(BackendSettings):
         default=512, ge=128, le=2048, description="Longer side at which the object is divided."
     )
     superpixels: int = Field(
-        default=900, ge=50, le=4000, description="Small regions that the object is divided into."
+        default=2000, ge=50, le=4000, description="Small regions that the object is divided into."
     )
     max_growth: float = Field(
         default=0.8,
