@@ -11,7 +11,8 @@ from jaxtyping import Bool, Int32
 from mmpart_core.images import morphology
 
 FRONT = 0.25  # score from which one part counts as in front of another
-_FRONT_WITH_WORDS = -0.5  # the user says that something is hidden
+_FRONT_WITH_WORDS = -0.1  # the user says that something is hidden
+_FRONT_BY_NAME = -0.5  # the user names it in these words
 _ENCLOSED = 0.85
 _HULL_GAIN = 2.0
 _HULL_MOST = 0.5  # a part may be concave by itself
@@ -35,8 +36,8 @@ def occluders(
         labels: 0 outside the object, else who has the pixel.
         part: the label to look at.
         words: the user described a hidden area of it; doubt then speaks for occlusion.
-        named: labels that these words name; they are in front of it where they touch it, and
-            doubt no longer speaks for others.
+        named: labels that these words name; they are in front of it where they touch it, unless
+            the shapes speak clearly against it, and doubt no longer speaks for others.
     """
     own = labels == part
     front = np.zeros_like(own)
@@ -45,7 +46,7 @@ def occluders(
     sure = set(named) & set(neighbours)
     least = _FRONT_WITH_WORDS if words and not sure else FRONT
     for other in neighbours:
-        if other in sure or _in_front(labels, part, other) > least:
+        if _in_front(labels, part, other) > (_FRONT_BY_NAME if other in sure else least):
             front |= labels == other
     return front
 

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from mmpart_core.backends import BackendSettings
 from mmpart_core.errors import BackendError
+from mmpart_core.geometry import transforms
 from mmpart_core.images import colour, edges
 from mmpart_core.isolate import completion, hints, labelling, occlusion, texture
 from mmpart_core.isolate.crop import Crop, enlarge_labels, frame_object
@@ -24,6 +25,7 @@ from mmpart_core.isolate.protocol import Isolation, IsolationTask
 from mmpart_core.records import PartPrompt
 
 _CACHED_IMAGES = 4
+_RIM_BULGE = (0.15, 0.6)
 
 
 class Settings(BackendSettings):
@@ -49,7 +51,7 @@ class Settings(BackendSettings):
 class RegionIsolator:
     """Divides the object once per image and list, then draws each part from that."""
 
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -136,8 +138,13 @@ class RegionIsolator:
             return completion.Completion(np.zeros(own.shape, dtype=bool))
         front = occlusion.occluders(small, label, words, [n + 1 for n in named if n + 1 != label])
         fronts = np.unique(small[front])
+        told = [name + 1 for name in named if name + 1 != label and name + 1 in fronts]
         return completion.complete_shape(
-            own == label, np.isin(own, fronts), self._settings.max_growth, bold=words
+            own == label,
+            np.isin(own, fronts),
+            self._settings.max_growth,
+            bold=bool(told),
+            bulge=_rim_bulge(prompt),
         )
 
     def _painted(
@@ -157,6 +164,13 @@ class RegionIsolator:
         rgba = np.concatenate([painted, alpha[..., None].astype(np.float32)], axis=-1)
         rgba[alpha < 0.5] = 0.0
         return np.rint(rgba).astype(np.uint8)
+
+
+def _rim_bulge(prompt: PartPrompt) -> float:
+    """Height over half width of a level ring in this view: the sine of the camera's elevation."""
+    position = transforms.to_array(prompt.camera.world_from_camera)[:3, 3]
+    sine = abs(float(position[2])) / max(float(np.linalg.norm(position)), 1e-9)
+    return float(np.clip(sine, *_RIM_BULGE))
 
 
 def _sorted_masks(task: IsolationTask) -> list[tuple[int, Bool[np.ndarray, "H W"]]]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmpart_core.isolate import completion, occlusion, texture
+from mmpart_core.isolate import completion, occlusion, symmetry, texture
 from mmpart_core.isolate.occlusion import named_components, occluders
 
 SIDE = 160
@@ -106,7 +106,7 @@ def test_mirror_image_completes_what_smoothness_cannot() -> None:
     ears = disc(40, 45, 22) | disc(40, 115, 22)
     whole = disc(95, 80, 50) | ears
     cover = disc(35, 120, 34)
-    mirror = completion.find_mirror(whole & ~cover, cover)
+    mirror = symmetry.find_mirror(whole & ~cover, cover)
     assert mirror is not None
     assert mirror @ [45.0, 40.0, 1.0] == pytest.approx([115.0, 40.0], abs=3.0)
     done = completion.complete_shape(whole & ~cover, cover, max_growth=1.0, bold=False)
@@ -116,7 +116,7 @@ def test_mirror_image_completes_what_smoothness_cannot() -> None:
 
 def test_lopsided_shape_has_no_mirror() -> None:
     shape = bar(20, 140, 20, 60) | bar(110, 140, 20, 140) | disc(40, 90, 18)
-    assert completion.find_mirror(shape, np.zeros_like(shape)) is None
+    assert symmetry.find_mirror(shape, np.zeros_like(shape)) is None
 
 
 def test_smooth_fill_keeps_known_colours_and_their_gradient() -> None:
