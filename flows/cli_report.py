@@ -71,7 +71,7 @@ def warning_lines(result: ObjectResult, plan: PartPlan | None) -> list[str]:
 
 
 def _about(component: str, warning: str) -> str:
-    return warning if component in warning else f"{component}: {warning}"
+    return warning if f"'{component}'" in warning else f"{component}: {warning}"
 
 
 def _seconds(runs: Sequence[StageRun]) -> str:
