@@ -146,6 +146,8 @@ def close_cut(cut: Cut, shape: tuple[int, ...], bulge: float) -> Bool[np.ndarray
         float(np.clip(np.arctan2(t @ cut.outward, sign * (t @ along)), 0.0, _STEEPEST))
         for t, sign in ((cut.entering, 1.0), (cut.leaving, -1.0))
     ]
+    if np.isinf(bulge):  # an ear or a brim at one end says little on how the whole goes on
+        angles = [max(angles)] * 2
     mean = max(sum(angles) / 2.0, 1e-3)
     handle = width * (4.0 / 3.0) * np.tan(mean / 2.0) / (2.0 * np.sin(mean))
     first = start + handle * (np.cos(angles[0]) * along + np.sin(angles[0]) * cut.outward)

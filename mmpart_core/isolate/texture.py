@@ -9,6 +9,11 @@ from mmpart_core.images import morphology
 
 _DETAIL_SIGMA_PX = 6.0
 _ALPHA_SIGMA_PX = 0.7
+_SHADOW_BAND = 0.12  # of the square root of the visible area
+_LEAST_LIT = 0.3
+_FEATURE = 0.35  # of the square root of the visible area: width of the median filter
+_MEDIAN_PX = 15
+_GRAIN = 3.0
 
 
 def paint(
@@ -22,14 +27,16 @@ def paint(
 
     The rim, where a photograph mixes the part with its surroundings, takes the nearest colour
     within. The completed area takes the mirror image's colours where there are any. Elsewhere its
-    base colour is a smooth interpolation between visible pixels, and its detail (what differs
-    from the local mean) is that of the visible pixel as far on the other side of the cut.
+    base colour is a smooth continuation of the visible colours, without small features (an eye is
+    no colour to go on with) and without the band next to the cut, which lies in the shadow of
+    what is in front. Its detail (what differs from the local mean) is that of the visible pixel as
+    far on the other side of the cut, as strong as the part's grain at most.
 
     Args:
         rgb: the source image.
         visible: where the part is seen; not empty.
         imagined: where it was completed.
-        mirror: from ``completion.find_mirror``.
+        mirror: from ``symmetry.find_mirror``.
         rim_px: width of the rim.
 
     Returns:
@@ -41,8 +48,10 @@ def paint(
     painted = np.where(core[..., None], image, image[rows, columns])
     if not imagined.any():
         return painted
-    base = fill_smoothly(image, core)
-    detail = _reflected_detail(image, base, core, rows, columns)
+    lit = _out_of_shadow(core, visible, imagined)
+    plain = _without_features(image, lit)
+    base = fill_smoothly(plain, lit)
+    detail = _reflected_detail(image, fill_smoothly(image, core), core, rows, columns)
     painted[imagined] = (base + detail)[imagined]
     if mirror is not None:
         size = (rgb.shape[1], rgb.shape[0])
@@ -51,6 +60,38 @@ def paint(
         seen = np.asarray(cv2.warpAffine(core.astype(np.float32), mirror, size, flags=flags)) > 0.99
         painted[imagined & seen] = copied[imagined & seen]
     return np.clip(painted, 0.0, 255.0).astype(np.float32)
+
+
+def _out_of_shadow(
+    core: Bool[np.ndarray, "H W"],
+    visible: Bool[np.ndarray, "H W"],
+    imagined: Bool[np.ndarray, "H W"],
+) -> Bool[np.ndarray, "H W"]:
+    """The core without a band next to the completed area; a narrower one where little is left."""
+    away = np.asarray(ndimage.distance_transform_edt(~imagined))
+    band = float(np.clip(_SHADOW_BAND * np.sqrt(visible.sum()), 2.0, 40.0))
+    while band > 1.0:
+        lit = core & (away > band)
+        if lit.sum() > _LEAST_LIT * core.sum():
+            return lit
+        band /= 2.0
+    return core
+
+
+def _without_features(
+    image: Float32[np.ndarray, "H W 3"], known: Bool[np.ndarray, "H W"]
+) -> Float32[np.ndarray, "H W 3"]:
+    """The image with features smaller than about a fifth of the part replaced by what surrounds
+    them: a median filter on a small copy, filled beyond the known pixels.
+    """
+    height, width = known.shape
+    scale = min(1.0, _MEDIAN_PX / (_FEATURE * float(np.sqrt(known.sum()))))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    filled = image[_nearest(known)]
+    small = np.asarray(cv2.resize(filled, size, interpolation=cv2.INTER_AREA))
+    median = cv2.medianBlur(np.rint(small).astype(np.uint8), _MEDIAN_PX)
+    large = cv2.resize(median.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large, dtype=np.float32)
 
 
 def _without_rim(visible: Bool[np.ndarray, "H W"], rim_px: int) -> Bool[np.ndarray, "H W"]:
@@ -108,7 +149,9 @@ def _reflected_detail(
     across_rows = np.clip(2 * rows - own_rows, 0, height - 1)
     across_columns = np.clip(2 * columns - own_columns, 0, width - 1)
     seen = core[across_rows, across_columns]
-    difference = (image - local_mean)[across_rows, across_columns]
+    difference = image - local_mean
+    grain = _GRAIN * 1.4826 * float(np.median(np.abs(difference[core])))
+    difference = np.clip(difference, -grain, grain)[across_rows, across_columns]
     return np.where(seen[..., None], difference, 0.0).astype(np.float32)
 
 
