@@ -28,9 +28,7 @@ _FUNCTIONS: Mapping[StageName, Callable[..., Record]] = {
 }
 
 
-def work_key(
-    stage: StageName, inputs: Mapping[str, Any], choice: BackendChoice, seed: int
-) -> str:
+def work_key(stage: StageName, inputs: Mapping[str, Any], choice: BackendChoice, seed: int) -> str:
     """The cache key of one piece of work; see ``keys.stage_key``."""
     return keys.stage_key(IDENTITIES[stage], choice, inputs, seed)
 
