@@ -1,0 +1,1 @@
+"""Score rows -> Parquet, summaries, comparisons of runs, stage attribution, and the report."""
