@@ -24,6 +24,8 @@ _SHADOW_DEPTH = 45.0
 _SHADOW_SLOPE = 1.0  # L*a*b* per pixel; the edge of an object is steeper
 _NEUTRAL_SLOPE = 2.5  # the same for pixels of the very hue of the background
 _SHADOW_KEEPS = 0.5
+_SHADED_HOLE = 2.0
+_POCKET_GAP_PX = 6
 _SHADOW_RIM_PX = 4  # where a shadow is deepest, right at the object, it is steep too
 
 
@@ -128,10 +130,20 @@ def _without_shadows(
     flow = morphology.opened(soft | ~mask, 2)
     reached = morphology.touching(flow, ~mask)
     shadow = morphology.grown_within(reached, soft, 3) & soft
+    if model.plain:
+        shadow |= _pockets(flow & ~reached & (model.chroma < 0.5 * limit), shadow | ~mask)
     shadow |= _to_edge(reached | shadow | ~mask, neutral, steepness) & neutral
     kept = mask & ~shadow
     # An object as pale and smooth as a shadow would be lost as a whole: then it is no shadow.
     return kept if kept.sum() > _SHADOW_KEEPS * mask.sum() else mask
+
+
+def _pockets(
+    soft: Bool[np.ndarray, "H W"], outside: Bool[np.ndarray, "H W"]
+) -> Bool[np.ndarray, "H W"]:
+    """Shadowed ground that only a narrow gap parts from the outside, as between two feet."""
+    pockets = morphology.without_specks(morphology.opened(soft, 2), _HOLE_SHARE * soft.size)
+    return morphology.touching(pockets, morphology.dilated(outside, _POCKET_GAP_PX))
 
 
 def _to_edge(
@@ -183,7 +195,10 @@ def _tidy(
     labels, count = morphology.pieces(morphology.holes(mask))
     for index in range(1, count + 1):
         hole = labels == index
-        is_background = float(np.median(model.distance[hole])) < low / 2.0
+        far, hue = (float(np.median(m[hole])) for m in (model.distance, model.chroma))
+        is_background = far < low / 2.0
+        if model.plain:  # a shadow may lie on it
+            is_background |= far < _SHADED_HOLE * low and hue < 0.5 * _hue_limit(model)
         if not is_background or hole.mean() < _HOLE_SHARE:
             mask |= hole
     return mask

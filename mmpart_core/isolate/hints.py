@@ -13,8 +13,8 @@ _CORNER = 0.35  # prior in a box's corners, outside its inscribed ellipse
 _REACH = 25.0  # L*a*b* contrast over which a point's prior falls to 1/e
 _BOX = 0.2  # so that the prior of a box of a tenth of the image is about 1
 _POINT = 1.5
-_ALIKE = 0.6
-_ALIKE_COLOUR = 10.0  # L*a*b*
+_ALIKE = 0.3
+_ALIKE_COLOUR = 8.0  # L*a*b*
 POLYGON = 1.0  # prior at an outline's inside, where it may be off a little
 SURE = 50.0  # prior of a superpixel that holds one of a component's points
 

@@ -98,15 +98,16 @@ def _priors(
             seeds[column] = hints.point_seeds(graph, region.points)
             priors[:, column] = hints.point_prior(graph, seeds[column])
     _place_outlines(graph, priors, outlines, seeds)
-    boxed = np.delete(priors, [*seeds, -1], axis=1).sum(axis=1) > 0
+    placed = np.delete(priors, [*seeds, -1], axis=1).max(axis=1, initial=0.0)
+    boxed, elsewhere = placed > 0, _ELSEWHERE * np.minimum(placed, 1.0)
     unplaced = [column for column, index in enumerate(open_) if regions[index] is None]
     if unplaced:
         shares = _propose(graph, ~boxed, seeds, [counts[open_[c]] for c in unplaced])
         for column, members in zip(unplaced, shares, strict=True):
-            priors[:, column] = np.where(boxed, _ELSEWHERE, _BESIDE) * bool(len(members))
+            priors[:, column] = np.where(boxed, elsewhere, _BESIDE) * bool(len(members))
             priors[members, column] = 1.0
     elif not seeds:
-        priors[:, -1] = np.where(boxed, _ELSEWHERE, 1.0)
+        priors[:, -1] = np.where(boxed, elsewhere, 1.0)
     elif len(regions) == 1:
         priors[:, -1] = _LONELY_REST
     for column, fixed in seeds.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy import ndimage
 
 from mmpart_core.images import morphology
 
@@ -33,6 +34,7 @@ class Cut:
         entering: unit direction of the outline where it runs under the cover, at the path's start.
         leaving: the same at the path's end, seen backwards: it points under the cover too.
         outward: unit normal of the chord, away from the part.
+        thickness: radius of the largest disc within the visible piece, pixels.
         bridged: joined to another cut.
     """
 
@@ -40,6 +42,7 @@ class Cut:
     entering: Point
     leaving: Point
     outward: Point
+    thickness: float
     bridged: bool = False
 
     @property
@@ -64,6 +67,7 @@ def find_cuts(mask: Bool[np.ndarray, "H W"], cover: Bool[np.ndarray, "H W"]) -> 
     """
     found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     near = morphology.dilated(cover, _REACH_PX)
+    thickness = float(ndimage.distance_transform_edt(np.pad(mask, 1)).max())
     cuts: list[Cut] = []
     for contour in found:
         points = np.asarray(contour)[:, 0].astype(np.float64)
@@ -75,7 +79,7 @@ def find_cuts(mask: Bool[np.ndarray, "H W"], cover: Bool[np.ndarray, "H W"]) -> 
         turn = np.sign(cv2.contourArea(points.astype(np.float32), oriented=True)) or 1.0
         for start, stop in _runs(touching):
             if stop - start >= _LEAST_PX:
-                cuts.append(_cut(points, touching, start, stop, float(turn)))
+                cuts.append(_cut(points, touching, (start, stop), float(turn), thickness))
     return cuts
 
 
@@ -94,10 +98,11 @@ def _runs(flags: Bool[np.ndarray, " P"]) -> list[tuple[int, int]]:
 def _cut(
     points: Float[np.ndarray, "P 2"],
     touching: Bool[np.ndarray, " P"],
-    start: int,
-    stop: int,
+    span: tuple[int, int],
     turn: float,
+    thickness: float,
 ) -> Cut:
+    start, stop = span
     path = points[start:stop]
     chord = path[-1] - path[0]
     length = max(float(np.linalg.norm(chord)), 1e-6)
@@ -105,7 +110,7 @@ def _cut(
     outward = turn * np.array([chord[1], -chord[0]]) / length
     entering = _direction(points, touching, start, -1, back, outward)
     leaving = _direction(points, touching, stop - 1, 1, back, outward)
-    return Cut(path, entering, leaving, outward)
+    return Cut(path, entering, leaving, outward, thickness)
 
 
 def _direction(
@@ -154,7 +159,8 @@ def close_cut(cut: Cut, shape: tuple[int, ...], bulge: float) -> Bool[np.ndarray
     last = end + handle * (-np.cos(angles[1]) * along + np.sin(angles[1]) * cut.outward)
     curve = _bezier(start, first, last, end)
     height = (curve - start) @ cut.outward
-    allowed = bulge * width / 2.0
+    # A thin thing that runs along its cover shows a long cut, and is no thicker behind it.
+    allowed = bulge * width / 2.0 if np.isinf(bulge) else min(bulge * width / 2.0, cut.thickness)
     if height.max() > allowed:
         curve -= np.outer(height * (1.0 - allowed / height.max()), cut.outward)
     return _filled(np.concatenate([cut.path, curve[::-1]]), shape)

@@ -116,7 +116,7 @@ class RegionIsolator:
         division = labelling.divide(
             smooth, foreground, claims, regions, task.prompt.counts, self._settings.superpixels
         )
-        small = edges.snap_labels(edges.smooth_labels(division.labels, 1.5), smooth, 2)
+        small = edges.snap_labels(edges.smooth_labels(division.labels, 1.5), smooth, 3)
         large = enlarge_labels(np.where(foreground, small, 0), task.foreground[crop.window])
         full_claims = hints.claim_exact(task.region_masks, task.foreground)[crop.window]
         large = np.where(full_claims > 0, full_claims, large)
