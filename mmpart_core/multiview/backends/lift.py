@@ -10,7 +10,8 @@ from mmpart_core.geometry import cameras
 from mmpart_core.geometry.cameras import Zero123PlusVersion
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.geometry.render import RenderScene
-from mmpart_core.multiview.lifting.lift import LiftRules, LiftShape, lift_part
+from mmpart_core.multiview.lifting.depth import DEPTH_TO_WIDTH
+from mmpart_core.multiview.lifting.lift import LiftBack, LiftRules, LiftShape, lift_part
 from mmpart_core.multiview.protocol import GeneratedViews, PartImage
 
 
@@ -37,15 +38,17 @@ class Settings(BackendSettings):
         description="auto decides by the image; revolved, round (inflated) and flat (a slab with "
         "rounded rims) force one.",
     )
-    thickness: float = Field(
-        default=0.9,
-        gt=0.0,
-        le=2.0,
-        description="Depth of an inflated part over its width where it is widest; 1 gives a disc "
-        "the depth of a ball.",
+    back: LiftBack = Field(
+        default="plain",
+        description="Colours behind: mirror repeats the front; plain repeats only what reaches the "
+        "outline (bands, stripes, large areas), so that a face has no second face behind it.",
     )
-    flat_thickness: float = Field(
-        default=0.6, gt=0.0, le=2.0, description="The same for parts with straight edges."
+    depth_to_width: float = Field(
+        default=DEPTH_TO_WIDTH,
+        gt=0.0,
+        le=4.0,
+        description="Depth of an inflated part over its width, of a bar over its thickness; the "
+        "default is the median of known parts (mmpart_core.multiview.lifting.depth).",
     )
     outline_symmetry: float = Field(
         default=0.94,
@@ -77,8 +80,8 @@ class Settings(BackendSettings):
         """What decides the shape."""
         return LiftRules(
             shape=self.shape,
-            thickness=self.thickness,
-            flat_thickness=self.flat_thickness,
+            back=self.back,
+            depth_to_width=self.depth_to_width,
             outline_symmetry=self.outline_symmetry,
             color_tolerance=self.color_tolerance,
             revolution_fit=self.revolution_fit,
@@ -90,7 +93,7 @@ class Settings(BackendSettings):
 class LiftViews:
     """Revolves or inflates the part's outline and draws it at six fixed poses."""
 
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -106,7 +109,7 @@ class LiftViews:
         """
         options = self._settings
         lifted = lift_part(part.rgba, part.camera, options.rules())
-        scene = RenderScene([lifted.in_part_frame()])
+        scene = RenderScene(lifted.painted())
         poses = cameras.zero123plus_cameras(options.version, options.size_px)
         rgba = [scene.render(pose, supersample=options.supersample).rgba for pose in poses]
         return GeneratedViews(PosedViews(np.stack(rgba), poses), lifted.method)

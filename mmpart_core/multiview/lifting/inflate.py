@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy import sparse
+from scipy import ndimage, sparse
 from scipy.sparse import linalg
 
 from mmpart_core.geometry import cameras
@@ -13,8 +13,11 @@ from mmpart_core.multiview.lifting.crop import PartCrop
 from mmpart_core.multiview.lifting.outline import depth_inside
 from mmpart_core.multiview.lifting.sheets import closed_sheets
 
-_MOST_TILT_DEG = 45.0
+# Rays must meet the middle plane well off grazing, and a flat part must keep some height.
+_MOST_TILT_DEG = 60.0
+_MOST_DEPTH = 0.9
 _BEVEL = 0.3
+_SMOOTHED_ROWS = 0.02
 
 
 @dataclass(frozen=True)
@@ -23,42 +26,67 @@ class Inflation:
 
     Attributes:
         mesh: closed, textured; object frame, where it fits the image.
-        half_depth: half its depth where it is deepest, object units.
+        from_behind: the faces of the back sheet.
         plane_elevation_deg: how far the middle surface is tilted back from upright.
     """
 
     mesh: TriangleMesh
-    half_depth: float
+    from_behind: Bool[np.ndarray, "F"]
     plane_elevation_deg: float
 
 
-def inflate(crop: PartCrop, thickness: float, flat: bool) -> Inflation:
+def inflate(crop: PartCrop, half_depth_px: float, flat: bool) -> Inflation:
     """Inflate an outline evenly to both sides of a middle plane.
 
     Every point is moved along its own ray, so the outline stays what it was. The middle plane is
     that of an upright ellipsoid with the part's height and depth: seen from elevation e, the
     midpoints of its chords along the view lie on a plane whose normal is at elevation phi with
     tan(phi) = tan(e) (depth / height)^2. A ball gets a plane facing the camera, a tall or thin
-    part an upright one.
+    part an upright one, a disc on a table a level one. Over known objects this comes nearer to
+    the truth than an upright plane and than one that faces the camera, for all parts alike
+    (silhouette IoU 0.64, 0.58 and 0.59 over 88 parts).
 
     Args:
         crop: the part.
-        thickness: depth over width, where the part is widest.
+        half_depth_px: half its depth where it is deepest, in pixels of the outline's grid.
         flat: give it a flat front and back with rounded rims, instead of a balloon's.
     """
     mask = crop.mask
-    inscribed = depth_inside(mask)
-    half_depth = thickness * float(inscribed.max()) * crop.unit_per_px
     rows = np.flatnonzero(mask.any(axis=1))
     half_height = (rows[-1] + 1 - rows[0]) / 2.0 * crop.unit_per_px
-    chord, tilt = _ellipsoid_chord(half_height, half_depth, crop.elevation_deg)
-    relief = flat_relief(inscribed) if flat else round_relief(mask)
+    chord, tilt = _ellipsoid_chord(
+        half_height, half_depth_px * crop.unit_per_px, crop.elevation_deg
+    )
+    relief = flat_relief(depth_inside(mask)) if flat else _blended_relief(mask)
     sheets = closed_sheets(crop.alpha, relief)
     points = _along_rays(crop, sheets.positions_px, sheets.side * chord, tilt)
     uv = sheets.positions_px / np.array([crop.camera.width_px, crop.camera.height_px])
     uv[:, 1] = 1.0 - uv[:, 1]
     mesh = TriangleMesh(points, sheets.faces, uv=uv, texture=crop.rgb)
-    return Inflation(mesh, half_depth, tilt)
+    return Inflation(mesh, sheets.side[sheets.faces].min(axis=1) < 0.0, tilt)
+
+
+def _blended_relief(mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
+    """Root mean square of the balloon's and of the sections' height, 0 to 1."""
+    height = np.sqrt((round_relief(mask) ** 2 + section_relief(mask) ** 2) / 2.0)
+    return height / height.max()
+
+
+def section_relief(mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
+    """Height over the outline, 0 to 1, of level circular sections: one over each row's spans."""
+    padded = np.pad(mask, ((0, 0), (1, 1))).astype(np.int8)
+    rows, start = np.nonzero(np.diff(padded, axis=1) == 1)
+    _, end = np.nonzero(np.diff(padded, axis=1) == -1)
+    span = np.zeros((*mask.shape, 2))
+    for row, first, last in zip(rows, start, end, strict=True):
+        span[row, first:last] = first, last
+    column = np.arange(mask.shape[1]) + 0.5
+    squared = np.maximum((column - span[..., 0]) * (span[..., 1] - column), 0.0) * mask
+    # Spans join and part from row to row; their depths are evened out over a few.
+    blur = max(0.5, _SMOOTHED_ROWS * len(mask))
+    share = np.maximum(ndimage.gaussian_filter(mask.astype(np.float64), blur), 1e-6)
+    height = np.sqrt(np.maximum(ndimage.gaussian_filter(squared, blur) / share, 0.0)) * mask
+    return height / max(float(height.max()), 1e-9)
 
 
 def round_relief(mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
@@ -97,14 +125,18 @@ def flat_relief(inscribed: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]
 def _ellipsoid_chord(
     half_height_seen: float, half_depth: float, elevation_deg: float
 ) -> tuple[float, float]:
-    """Half chord along the view, and tilt in degrees of the chords' midplane (see inflate)."""
+    """Half chord along the view, and tilt in degrees of the chords' midplane (see inflate).
+
+    A level disc of that depth would be seen ``depth * sin(elevation)`` high: the depth is held
+    below what the outline's height allows.
+    """
     elevation = np.deg2rad(elevation_deg)
     cos, sin = np.cos(elevation), np.sin(elevation)
-    depth = min(half_depth, half_height_seen)
-    height2 = max((half_height_seen**2 - (depth * sin) ** 2) / max(cos**2, 1e-6), depth**2)
+    depth = min(half_depth, _MOST_DEPTH * half_height_seen / max(abs(sin), 1e-6))
+    height2 = (half_height_seen**2 - (depth * sin) ** 2) / max(cos**2, 1e-6)
+    chord = 1.0 / np.sqrt(cos**2 / depth**2 + sin**2 / height2)
     tilt = np.rad2deg(np.arctan2(sin * depth**2, cos * height2))
     tilt = np.clip(tilt, elevation_deg - _MOST_TILT_DEG, elevation_deg + _MOST_TILT_DEG)
-    chord = 1.0 / np.sqrt(cos**2 / half_depth**2 + sin**2 / max(height2, half_depth**2))
     return float(chord), float(tilt)
 
 

@@ -1,20 +1,23 @@
 """One image of a part to a closed surface: revolve it or inflate it, and say why."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from mmpart_core.geometry import bounds
 from mmpart_core.geometry.surface import TriangleMesh
+from mmpart_core.multiview.lifting.back import plain_back
 from mmpart_core.multiview.lifting.crop import TEXTURE_SCALE, PartCrop, crop_part
+from mmpart_core.multiview.lifting.depth import guess_depth
 from mmpart_core.multiview.lifting.inflate import inflate
 from mmpart_core.multiview.lifting.outline import Symmetry, measure_symmetry, straight_edged
 from mmpart_core.multiview.lifting.revolve import Revolution, revolve
 from mmpart_core.records import Camera
 
 LiftShape = Literal["auto", "revolved", "round", "flat"]
+LiftBack = Literal["plain", "mirror"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,8 @@ class LiftRules:
     """What decides the shape; see the settings of the ``lift`` back-end."""
 
     shape: LiftShape
-    thickness: float
-    flat_thickness: float
+    back: LiftBack
+    depth_to_width: float
     outline_symmetry: float
     color_tolerance: float
     revolution_fit: float
@@ -38,15 +41,30 @@ class LiftedPart:
     Attributes:
         mesh: in the object frame, where the image's camera sees it as the image shows it.
         method: what was done, and the figures that decided it.
+        from_behind: faces that wear ``back_texture``; None where the mesh has all its colours.
+        back_texture: in the place of the mesh's own texture.
     """
 
     mesh: TriangleMesh
     method: str
+    from_behind: Bool[np.ndarray, "F"] | None = None
+    back_texture: UInt8[np.ndarray, "H W 3"] | None = None
 
     def in_part_frame(self) -> TriangleMesh:
         """The surface centred and fitted into the unit sphere."""
         object_from_part = bounds.points_from_unit(self.mesh.vertices)
         return self.mesh.transformed(np.linalg.inv(object_from_part))
+
+    def painted(self) -> list[TriangleMesh]:
+        """The surface in the part's frame as meshes of one texture each, to be drawn together."""
+        mesh = self.in_part_frame()
+        if self.from_behind is None or self.back_texture is None:
+            return [mesh]
+        front, back = mesh.faces[~self.from_behind], mesh.faces[self.from_behind]
+        return [
+            replace(mesh, faces=front),
+            replace(mesh, faces=back, texture=self.back_texture),
+        ]
 
 
 def lift_part(rgba: UInt8[np.ndarray, "H W 4"], camera: Camera, rules: LiftRules) -> LiftedPart:
@@ -85,7 +103,8 @@ def _try_revolution(
         return None, f"at most {rules.color_tolerance:.2f} allowed to revolve"
     if not forced and symmetry.filled < rules.revolution_fit:
         return None, f"rows only {symmetry.filled:.3f} filled: not revolved"
-    revolution = revolve(crop, symmetry)
+    behind = plain_back(crop.rgb, crop.mask) if rules.back == "plain" else crop.rgb
+    revolution = revolve(crop, symmetry, behind)
     if revolution is None:
         return None, "no body of revolution fits inside"
     verdict = f"revolved silhouette overlaps the outline by {revolution.fit_iou:.3f}"
@@ -97,11 +116,15 @@ def _try_revolution(
 def _inflated(crop: PartCrop, rules: LiftRules, figures: str) -> LiftedPart:
     straight = straight_edged(crop.mask)
     flat = rules.shape == "flat" or (rules.shape != "round" and straight >= rules.straight_edges)
-    thickness = rules.flat_thickness if flat else rules.thickness
-    inflation = inflate(crop, thickness, flat)
+    guess = guess_depth(crop.mask, rules.depth_to_width)
+    inflation = inflate(crop, guess.half_depth_px, flat)
     what = "a slab with rounded rims" if flat else "an inflated outline"
-    return LiftedPart(
-        inflation.mesh,
-        f"lifted as {what}, middle plane tilted {inflation.plane_elevation_deg:.0f} degrees "
-        f"({figures}; polygon of few corners covers the outline by {straight:.3f})",
+    method = (
+        f"lifted as {what}, depth {guess.to_width:.2f} of its width (length over thickness "
+        f"{guess.slenderness:.1f}), middle plane tilted {inflation.plane_elevation_deg:.0f} "
+        f"degrees ({figures}; polygon of few corners covers the outline by {straight:.3f})"
     )
+    if rules.back == "mirror":
+        return LiftedPart(inflation.mesh, method)
+    back = plain_back(crop.rgb, crop.mask)
+    return LiftedPart(inflation.mesh, method, inflation.from_behind, back)

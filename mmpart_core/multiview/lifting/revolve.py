@@ -18,6 +18,7 @@ _CAP_RINGS = 16
 # Width of the rim whose colours are not trusted (crop.extend_colors), in outline pixels.
 _RIM_PX = 4.0
 _LEAST_FACING = 0.12
+_SEAM = 0.35
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,15 @@ class Revolution:
     fit_iou: float
 
 
-def revolve(crop: PartCrop, symmetry: Symmetry) -> Revolution | None:
+def revolve(
+    crop: PartCrop, symmetry: Symmetry, behind: UInt8[np.ndarray, "TH TW 3"]
+) -> Revolution | None:
     """Turn the outline's profile about its axis; None where no body fits (see find_profile).
 
     Args:
         crop: the part.
         symmetry: its mirror axis.
+        behind: colours of what the camera does not see, in the place of their mirror points.
     """
     foot = _axis_foot(crop, symmetry.axis_px)
     profile = find_profile(crop, foot)
@@ -48,7 +52,7 @@ def revolve(crop: PartCrop, symmetry: Symmetry) -> Revolution | None:
     spokes = np.linspace(0.0, 2.0 * np.pi, _SPOKES, endpoint=False)
     angle = np.broadcast_to(spokes, (len(rings.radius), _SPOKES))
     points = circles(foot, rings.radius, rings.height, angle + np.deg2rad(crop.azimuth_deg))
-    colors = _ring_colors(crop, rings, foot, angle)
+    colors = _ring_colors(crop, rings, foot, angle, behind)
     ends = foot + np.array([[0.0, 0.0, rings.height[0]], [0.0, 0.0, rings.height[-1]]])
     end_colors = np.stack([colors[0].mean(axis=0), colors[-1].mean(axis=0)])
     mesh = TriangleMesh(
@@ -99,6 +103,7 @@ def _ring_colors(
     rings: Profile,
     foot: Float[np.ndarray, "3"],
     angle: Float[np.ndarray, "R S"],
+    behind: UInt8[np.ndarray, "TH TW 3"],
 ) -> Float[np.ndarray, "R S 3"]:
     """SRGB 0..255 of each ring's points, from the image.
 
@@ -118,15 +123,26 @@ def _ring_colors(
         crop.camera, circles(foot, rings.radius, rings.height, chosen).reshape(-1, 3)
     )
     where = (at[:, ::-1] * (crop.rgb.shape[0] / crop.camera.height_px) - 0.5).T
-    channels = [
-        ndimage.map_coordinates(crop.rgb[..., k].astype(np.float64), where, order=1, mode="nearest")
-        for k in range(3)
-    ]
-    colors = np.stack(channels, axis=-1).reshape(*angle.shape, 3)
+    # From the sides backwards the front's colours give way to those of the back.
+    share = np.clip((np.abs(front) - np.pi / 2) / _SEAM, 0.0, 1.0) * ~direct
+    share = share[..., None]
+    colors = share * _looked_up(behind, where).reshape(*angle.shape, 3)
+    colors += (1.0 - share) * _looked_up(crop.rgb, where).reshape(*angle.shape, 3)
     seen = np.flatnonzero(furthest >= 0.0)
     if not len(seen):
         return colors
     return colors[seen[np.abs(np.arange(len(colors))[:, None] - seen).argmin(axis=1)]]
+
+
+def _looked_up(
+    image: UInt8[np.ndarray, "TH TW 3"], where: Float[np.ndarray, "2 P"]
+) -> Float[np.ndarray, "P 3"]:
+    """Colours at rows and columns of pixel centres, interpolated."""
+    channels = [
+        ndimage.map_coordinates(image[..., k].astype(np.float64), where, order=1, mode="nearest")
+        for k in range(3)
+    ]
+    return np.stack(channels, axis=-1)
 
 
 def _furthest_angle(

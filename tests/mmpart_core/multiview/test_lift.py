@@ -147,7 +147,7 @@ def test_tall_parts_stand_upright_and_balls_stay_balls() -> None:
     lean = np.arctan2(upper[:, 0].mean() - lower[:, 0].mean(), 1.0)
     assert abs(np.rad2deg(lean)) < 3.0
     rgba, camera = rendered("ball", at=(0.0, 0.0, 0.0))
-    extents = np.ptp(lifted(rgba, camera, shape="round", thickness=1.0).mesh.vertices, axis=0)
+    extents = np.ptp(lifted(rgba, camera, shape="round").mesh.vertices, axis=0)
     assert np.allclose(extents, 1.0, rtol=0.05)
 
 
