@@ -1,11 +1,12 @@
 """The regions isolator against known parts: what is seen, what is hidden, and its colours.
 
-    python benchmarks/isolation.py [FOLDER] [--limit N] [--only NAME]
+    python -m benchmarks.isolation [FOLDER] [--limit N] [--only NAME]
 
-First the five examples with and without region hints: their models are procedural, so the true
-masks are known. With FOLDER, every GLB in it is drawn at azimuth 30 degrees and isolated from the
-boxes around its parts' visible pixels (1 % wider), beside the plain alternative: the foreground in
-the box. Parts seen on less than 2 % of the object are not scored.
+Run from the repository's root. First the five examples with and without region hints: their
+models are procedural, so the true masks are known. With FOLDER, every GLB in it is drawn at azimuth
+30 degrees and isolated from the boxes around its parts' visible pixels (1 % wider), beside the
+plain alternative: the foreground in the box. Parts seen on less than 2 % of the object are not
+scored.
 
 Per part: IoU of visible pixels; IoU of the completed silhouette with the part drawn alone; the
 same if nothing is completed; PSNR of the colours where completed and true silhouette are hidden.
@@ -68,9 +69,12 @@ class Truth:
         mesh = self.meshes[name]
         if self.floor is None:
             return RenderScene([mesh]).render(self.camera).rgba
-        lit = studio._lit(mesh, RenderScene([mesh]), self.camera, self.floor)  # noqa: SLF001
+        lit = studio._lit(  # pyright: ignore[reportPrivateUsage]
+            mesh, RenderScene([mesh]), self.camera, self.floor
+        )
         rgba = RenderScene([lit]).render(self.camera, shading=0.75).rgba
-        rgba[..., :3] = np.rint(studio._exposed(rgba[..., :3]))  # noqa: SLF001
+        exposed = studio._exposed(rgba[..., :3])  # pyright: ignore[reportPrivateUsage]
+        rgba[..., :3] = np.rint(exposed)
         return rgba
 
 
@@ -172,7 +176,9 @@ def _score_part(
     alone = drawn[..., 3] >= 128
     score = Score(component.name, uncompleted=iou(visible, alone))
     if component.region is not None and component.region.box is not None:
-        score.naive = iou(_in_box(codecs.get_mask(store, plan.foreground), component.region), visible)
+        score.naive = iou(
+            _in_box(codecs.get_mask(store, plan.foreground), component.region), visible
+        )
     try:
         isolated = stages.run_stage(
             "isolate",
@@ -229,7 +235,7 @@ def report(title: str, results: Mapping[str, tuple[float, list[Score]]]) -> None
 
 def main() -> None:
     """Score the examples, then the objects of a folder."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--only", choices=sorted(EXAMPLES), action="append")

@@ -25,6 +25,7 @@ _SHADOW_SLOPE = 1.0  # L*a*b* per pixel; the edge of an object is steeper
 _NEUTRAL_SLOPE = 2.5  # the same for pixels of the very hue of the background
 _SHADOW_KEEPS = 0.5
 _SHADED_HOLE = 2.0
+_GLINT_PX = 4  # a thin pale line within an object is a highlight on an edge
 _POCKET_GAP_PX = 6
 _SHADOW_RIM_PX = 4  # where a shadow is deepest, right at the object, it is steep too
 
@@ -197,7 +198,7 @@ def _tidy(
         hole = labels == index
         far, hue = (float(np.median(m[hole])) for m in (model.distance, model.chroma))
         is_background = far < low / 2.0
-        if model.plain:  # a shadow may lie on it
+        if model.plain and morphology.opened(hole, _GLINT_PX).any():  # a shadow may lie on it
             is_background |= far < _SHADED_HOLE * low and hue < 0.5 * _hue_limit(model)
         if not is_background or hole.mean() < _HOLE_SHARE:
             mask |= hole

@@ -58,9 +58,11 @@ def complete_shape(
     full = _closed_holes(visible, room)
     cuts = _find_cuts(visible, room)
     full |= outlines.bridge_cuts(cuts, visible, room)
+    away = np.asarray(ndimage.distance_transform_edt(~visible))
     for cut in cuts:
         if not cut.bridged:
-            full |= outlines.close_cut(cut, visible.shape, np.inf if bold else bulge) & room
+            closed = outlines.close_cut(cut, visible.shape, np.inf if bold else bulge) & room
+            full |= closed & (bold | (away <= cut.thickness))
     mirror = _find_mirror(visible, room)
     if mirror is not None:
         full |= symmetry.warped(visible, mirror) & room

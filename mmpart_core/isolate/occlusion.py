@@ -11,8 +11,8 @@ from jaxtyping import Bool, Int32
 from mmpart_core.images import morphology
 
 FRONT = 0.25  # score from which one part counts as in front of another
-_FRONT_WITH_WORDS = -0.1  # the user says that something is hidden
-_FRONT_BY_NAME = -0.5  # the user names it in these words
+_FRONT_WITH_WORDS = 0.1  # the user says that something is hidden
+_FRONT_BY_NAME = -0.2  # the user names it in these words
 _ENCLOSED = 0.85
 _HULL_GAIN = 2.0
 _HULL_MOST = 0.5  # a part may be concave by itself
@@ -35,9 +35,9 @@ def occluders(
     Args:
         labels: 0 outside the object, else who has the pixel.
         part: the label to look at.
-        words: the user described a hidden area of it; doubt then speaks for occlusion.
+        words: the user described a hidden area of it; less then suffices.
         named: labels that these words name; they are in front of it where they touch it, unless
-            the shapes speak clearly against it, and doubt no longer speaks for others.
+            the shapes speak clearly against it, and words lower the bar for no others.
     """
     own = labels == part
     front = np.zeros_like(own)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy import ndimage
 
 from mmpart_core.images import morphology
 
@@ -34,7 +33,8 @@ class Cut:
         entering: unit direction of the outline where it runs under the cover, at the path's start.
         leaving: the same at the path's end, seen backwards: it points under the cover too.
         outward: unit normal of the chord, away from the part.
-        thickness: radius of the largest disc within the visible piece, pixels.
+        thickness: twice the visible piece's area over its outline's length, pixels: the width of
+            a tube, the radius of a disc.
         bridged: joined to another cut.
     """
 
@@ -67,13 +67,13 @@ def find_cuts(mask: Bool[np.ndarray, "H W"], cover: Bool[np.ndarray, "H W"]) -> 
     """
     found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     near = morphology.dilated(cover, _REACH_PX)
-    thickness = float(ndimage.distance_transform_edt(np.pad(mask, 1)).max())
     cuts: list[Cut] = []
     for contour in found:
         points = np.asarray(contour)[:, 0].astype(np.float64)
         touching = near[points[:, 1].astype(int), points[:, 0].astype(int)]
         if touching.all() or not touching.any() or len(points) < 4 * _LEAST_PX:
             continue
+        thickness = 2.0 * float(mask.sum()) / len(points)
         first = int(np.flatnonzero(~touching)[0])  # start at a point that is free
         points, touching = np.roll(points, -first, axis=0), np.roll(touching, -first)
         turn = np.sign(cv2.contourArea(points.astype(np.float32), oriented=True)) or 1.0

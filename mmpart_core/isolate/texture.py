@@ -81,8 +81,9 @@ def _out_of_shadow(
 def _without_features(
     image: Float32[np.ndarray, "H W 3"], known: Bool[np.ndarray, "H W"]
 ) -> Float32[np.ndarray, "H W 3"]:
-    """The image with features smaller than about a fifth of the part replaced by what surrounds
-    them: a median filter on a small copy, filled beyond the known pixels.
+    """The image with small features of the part replaced by what surrounds them.
+
+    A median filter about a third of the part wide, on a small copy that is filled beyond the part.
     """
     height, width = known.shape
     scale = min(1.0, _MEDIAN_PX / (_FEATURE * float(np.sqrt(known.sum()))))

@@ -6,6 +6,8 @@ import pytest
 
 from mmpart_core.errors import StageError
 from mmpart_core.images.foreground import foreground_mask
+from mmpart_core.images.region_masks import gather_evidence
+from mmpart_core.records import Region
 
 SIDE = 300
 
@@ -71,6 +73,37 @@ def test_soft_shadow_is_left_out() -> None:
     image -= 70 * shadow[..., None]
     image[truth] = (160, 60, 30)
     assert iou(foreground_mask(opaque(image)), truth) > 0.93
+
+
+def test_shadowed_ground_between_two_feet_is_left_out() -> None:
+    image = plain()
+    gap = np.zeros((SIDE, SIDE), dtype=bool)
+    gap[150:200, 135:165] = True
+    truth = disc(150, 150, 80) & ~gap
+    image[gap] -= 6
+    image[truth] = (160, 60, 30)
+    assert iou(foreground_mask(opaque(image)), truth) > 0.97
+
+
+def test_hints_keep_a_pale_object_that_the_background_hardly_differs_from() -> None:
+    image, truth = plain(), np.zeros((SIDE, SIDE), dtype=bool)
+    truth[80:220, 90:210] = True
+    image[truth] = (224, 223, 222)
+    image[80:110, 90:210] = (60, 60, 160)
+    corners = ((0.3, 80 / SIDE), (0.7, 80 / SIDE), (0.7, 220 / SIDE), (0.3, 220 / SIDE))
+    regions = [Region(kind="polygon", polygon=corners)]
+    evidence = gather_evidence(regions, {}, (SIDE, SIDE))
+    image[truth] -= 4
+    assert iou(foreground_mask(opaque(image), evidence), truth) > 0.9
+
+
+def test_nothing_is_object_outside_of_outlines_of_all_components() -> None:
+    image, truth = plain(), disc(100, 100, 50)
+    image[truth | disc(240, 240, 30)] = (160, 30, 30)
+    regions = [Region(kind="box", box=(50 / SIDE, 50 / SIDE, 150 / SIDE, 150 / SIDE))]
+    evidence = gather_evidence(regions, {}, (SIDE, SIDE))
+    assert iou(foreground_mask(opaque(image), evidence), truth) > 0.97
+    assert gather_evidence([None, None], {}, (SIDE, SIDE)) is None
 
 
 def test_thin_structures_of_a_large_image_survive() -> None:

@@ -184,6 +184,26 @@ def test_smaller_box_wins_inside_a_larger_one() -> None:
     assert iou(isolate(task(scene, ["face", "nose"], hints, 1)).visible, button) > 0.9
 
 
+def test_points_within_an_outline_win_their_own_area() -> None:
+    bulb = disc(130, 120, 20)
+    scene = painted((HEAD, COLOURS["head"]), (bulb, COLOURS["body"]))
+    corners = tuple(
+        ((120 + 60 * np.cos(a)) / SIDE, (130 + 60 * np.sin(a)) / SIDE)
+        for a in np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    )
+    hints = (Region(kind="polygon", polygon=corners), points((130, 120)))
+    assert iou(isolate(task(scene, ["shade", "bulb"], hints, 1)).visible, bulb) > 0.9
+    assert iou(isolate(task(scene, ["shade", "bulb"], hints, 0)).visible, HEAD & ~bulb) > 0.95
+
+
+def test_islands_within_a_part_belong_to_it() -> None:
+    eyes = disc(140, 100, 7) | disc(140, 140, 7)
+    scene = painted((HEAD, COLOURS["head"]), (eyes, (20, 20, 20)), (HAT, COLOURS["hat"]))
+    hints = (Region(kind="polygon", polygon=HAT_CORNERS), points((165, 120)))
+    head = isolate(task(scene, ["hat", "head"], hints, 1))
+    assert head.visible[eyes].all()
+
+
 def test_parts_that_nobody_named_belong_to_nobody() -> None:
     hints = (box(48, 102, 38, 202),)
     isolation = isolate(task(head_and_hat(), ["hat"], hints, 0))

@@ -53,11 +53,40 @@ def test_parts_that_only_meet_hide_nothing() -> None:
     assert not occluders(labels, 2, words=False).any()
 
 
-def test_words_decide_in_doubt_and_name_the_occluder() -> None:
+def test_in_doubt_only_the_part_that_words_name_is_in_front() -> None:
     labels = labelled(bar(60, 100, 40, 120), bar(100, 140, 40, 120), bar(20, 60, 40, 120))
     assert not occluders(labels, 1, words=False).any()
-    assert np.array_equal(occluders(labels, 1, words=True), labels > 1)
+    assert not occluders(labels, 1, words=True).any()
     assert np.array_equal(occluders(labels, 1, words=True, named=[3]), labels == 3)
+
+
+def test_words_do_not_turn_clear_shapes_around() -> None:
+    labels = labelled(disc(90, 80, 45), bar(30, 70, 20, 140))
+    assert not occluders(labels, 2, words=True, named=[1]).any()
+
+
+def test_rim_under_a_lid_rises_as_high_as_it_is_seen() -> None:
+    body, lid = bar(60, 150, 40, 120), bar(20, 60, 30, 130)
+    done = completion.complete_shape(body, lid, max_growth=2.0, bold=False, bulge=0.3)
+    rows = np.flatnonzero(done.mask.any(axis=1))
+    assert 60 - rows[0] == pytest.approx(0.3 * 40, abs=3)
+    half_ellipse = np.pi / 2 * 40 * 12
+    assert done.mask.sum() == pytest.approx(half_ellipse, rel=0.15)
+
+
+def test_thin_part_along_its_cover_stays_thin() -> None:
+    tube, cover = bar(20, 140, 60, 66), bar(10, 150, 66, 130)
+    done = completion.complete_shape(tube, cover, max_growth=9.0, bold=False, bulge=0.6)
+    assert not done.mask[:, 72:].any()
+
+
+def test_colours_come_from_beyond_the_contact_shadow_and_small_features() -> None:
+    rgb = np.full((SIDE, SIDE, 3), 180, np.uint8)
+    rgb[80:90] = 90  # shadow along the cut
+    rgb[disc(105, 60, 5)] = 0  # an eye
+    visible, imagined = bar(80, 155, 20, 140), bar(40, 80, 20, 140)
+    painted = texture.paint(rgb, visible, imagined, None, rim_px=1)
+    assert np.abs(painted[imagined] - 180).max() < 12
 
 
 @pytest.mark.parametrize(
