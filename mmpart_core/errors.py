@@ -1,7 +1,7 @@
 """Every error that MMPart raises on purpose.
 
 Each message names the thing, what was expected, what came and what to do. All errors survive
-pickling (Dask and Prefect move them between processes): subclasses take one message argument.
+pickling (Dask and Prefect move them between processes): the message is the one argument they need.
 """
 
 
@@ -49,9 +49,22 @@ class StorageError(MMPartError):
     """The artifact store cannot be used."""
 
 
-class BlobMissingError(StorageError):
+class BlobError(StorageError):
+    """A blob that a record refers to cannot be used.
+
+    Args:
+        message: what happened and what to do.
+        sha256: the digest that names the blob; None where the caller says all there is to say.
+    """
+
+    def __init__(self, message: str, sha256: str | None = None) -> None:
+        super().__init__(message)
+        self.sha256 = sha256
+
+
+class BlobMissingError(BlobError):
     """A blob that a record refers to is not in the store."""
 
 
-class BlobCorruptError(StorageError):
-    """A blob whose content does not have the digest it is named by."""
+class BlobCorruptError(BlobError):
+    """A blob whose content is not what the record that refers to it says."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mmpart_core import backends, keys
+from mmpart_core import backends, keys, provenance
 from mmpart_core.assemble import stage as assemble
 from mmpart_core.config import BackendChoice
 from mmpart_core.isolate import stage as isolate
@@ -53,4 +53,5 @@ def run_stage(
         MMPartError: whatever the stage raises.
     """
     backend = backends.open_backend(stage, choice.kind, choice.settings)
-    return _FUNCTIONS[stage](**inputs, backend=backend, store=store, seed=seed)
+    with provenance.unusable_blobs_named(inputs):
+        return _FUNCTIONS[stage](**inputs, backend=backend, store=store, seed=seed)

@@ -10,6 +10,7 @@ own frame (``placement`` is null in the manifest).
 import json
 from typing import Any
 
+from mmpart_core import provenance
 from mmpart_core.config import PipelineConfig
 from mmpart_core.output import glb_edit, manifest, page, pictures, sheet
 from mmpart_core.output.part_facts import PartFacts, gather_parts
@@ -50,7 +51,8 @@ def write_bundle(
         StorageError: the destination cannot be read or written.
         BlobMissingError, BlobCorruptError: see ``BlobStore.get``.
     """
-    files = build_files(result, store, config)
+    with provenance.unusable_blobs_named(result):
+        files = build_files(result, store, config)
     target = FsspecStore(destination, **(storage_options or {}))
     stale = _own_files(target.read_file(manifest.MANIFEST_FILE)) - set(files)
     for name, data in files.items():

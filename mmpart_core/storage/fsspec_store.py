@@ -70,14 +70,16 @@ class FsspecStore:
         if data is None:
             raise BlobMissingError(
                 f"store '{self.url}': blob {ref.sha256[:12]} ({ref.media}, {ref.size} bytes) is "
-                "not there; run again to make it anew, or give the input again"
+                "not there; run again to make it anew, or give the input again",
+                ref.sha256,
             )
         if digest_of(data) != ref.sha256:
             self.delete_file(path)
             raise BlobCorruptError(
                 f"store '{self.url}': blob {ref.sha256[:12]} ({ref.media}) was altered: expected "
                 f"{ref.size} bytes of that digest, got {len(data)} of another; it was removed, "
-                "run again to make it anew"
+                "run again to make it anew",
+                ref.sha256,
             )
         return data
 

@@ -23,13 +23,15 @@ class MemoryStore:
         if data is None:
             raise BlobMissingError(
                 f"blob {ref.sha256[:12]} ({ref.media}, {ref.size} bytes) is not in this process's "
-                "memory; run again to make it anew, or give the input again"
+                "memory; run again to make it anew, or give the input again",
+                ref.sha256,
             )
         if digest_of(data) != ref.sha256:
             del self.blobs[ref.sha256]
             raise BlobCorruptError(
                 f"blob {ref.sha256[:12]} ({ref.media}) was altered: expected {ref.size} bytes of "
-                f"that digest, got {len(data)} of another; it was removed, run again"
+                f"that digest, got {len(data)} of another; it was removed, run again",
+                ref.sha256,
             )
         return data
 

@@ -1,5 +1,6 @@
 """The method in one process: the order of the stages, and what a failure does."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from mmpart_core import pipeline, stages
 from mmpart_core.backends import STAGES
 from mmpart_core.config import PipelineConfig, validate_config
-from mmpart_core.errors import MissingDependencyError
+from mmpart_core.errors import BlobCorruptError, BlobMissingError, MissingDependencyError
 from mmpart_core.intake.components import parse_part
 from mmpart_core.intake.request import build_request
 from mmpart_core.records import ObjectRequest
@@ -65,7 +66,7 @@ def test_same_seed_same_result(
 def test_whole_object_views(
     config: PipelineConfig, request_: ObjectRequest, store: MemoryStore
 ) -> None:
-    config = config.with_overrides({"whole_object_views": True})
+    config = validate_config(config.model_dump(), "test", {"whole_object_views": True})
     result = pipeline.generate_object(request_, config, store, seed=0)
     assert result.whole_views is not None
     assert result.whole_views.component is None
@@ -108,6 +109,39 @@ def test_unusable_backend_stops_the_run(
     journal.break_down("plan", "pair", MissingDependencyError)
     with pytest.raises(MissingDependencyError):
         pipeline.generate_object(request_, config, store, seed=0)
+
+
+def test_altered_blob_says_what_to_refresh(
+    config: PipelineConfig, request_: ObjectRequest, store: MemoryStore
+) -> None:
+    result = pipeline.generate_object(request_, config, store, seed=0)
+    assert result.plan is not None
+    hat = result.parts[0]
+    for ref, inputs, stage, refresh in (
+        (hat.mesh.mesh, pipeline.assembly_inputs(request_, result.plan, result.parts, None),
+         "assemble", "mesh:hat"),
+        (hat.field.checkpoint, {"field": hat.field}, "mesh", "reconstruct:hat"),
+        (hat.views.views[0].image, {"field": hat.field}, "mesh", "multiview:hat"),
+        (hat.isolated.rgba, {"part": hat.isolated}, "multiview", "isolate:hat"),
+        (result.plan.foreground, {"image": request_.image, "prompt": result.plan.prompts[0]},
+         "isolate", "plan"),
+    ):  # fmt: skip
+        whole = store.blobs[ref.sha256]
+        store.blobs[ref.sha256] = whole[:-1] + bytes([whole[-1] ^ 1])
+        for error in (BlobCorruptError, BlobMissingError):  # reading removes the altered blob
+            with pytest.raises(error, match=f"refresh '{refresh}', which made it") as raised:
+                stages.run_stage(stage, inputs, config.choice(stage), store, seed=0)
+            again = pickle.loads(pickle.dumps(raised.value))
+            assert (type(again), again.args, again.sha256) == (error, raised.value.args, ref.sha256)
+        store.blobs[ref.sha256] = whole
+
+
+def test_altered_input_names_no_stage(
+    config: PipelineConfig, request_: ObjectRequest, store: MemoryStore
+) -> None:
+    del store.blobs[request_.image.sha256]
+    with pytest.raises(BlobMissingError, match=r"give the input again$"):
+        stages.run_stage("plan", {"request": request_}, config.plan, store, seed=0)
 
 
 def test_approved_plan_is_not_planned_again(
