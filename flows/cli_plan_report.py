@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.forecast import Forecast, to_do
+from flows.forecast import Forecast, stated_cost, to_do
 from mmpart_core.records import PartPlan, StageRun
 
 
@@ -19,7 +19,7 @@ def print_plan(
         console.print(Text(prompt.prompt), soft_wrap=True)
         console.print()
     table = Table(title="what a run would do", title_justify="left")
-    for heading in ("part", "cached", "to do", "expected cost"):
+    for heading in ("part", "cached", "to do", "stated cost"):
         table.add_column(heading)
     for component in dict.fromkeys(forecast.component for forecast in forecasts):
         rows = [forecast for forecast in forecasts if forecast.component == component]
@@ -27,12 +27,12 @@ def print_plan(
             Text(component or "whole object"),
             ", ".join(row.stage for row in rows if row.cached),
             ", ".join(row.stage for row in to_do(rows)),
-            f"${sum(row.cost_usd for row in rows):.2f}",
+            stated_cost(rows),
         )
     console.print(table)
     work = len(list(to_do(forecasts)))
-    cost = sum(forecast.cost_usd for forecast in forecasts)
     console.print(
-        f"{work} of {len(forecasts)} pieces of work to do, expected cost ${cost:.2f}; "
-        f"planning {'was cached' if planned.cached else f'cost ${planned.cost_usd:.2f}'}."
+        f"{work} of {len(forecasts)} pieces of work to do, cost stated by their back-ends: "
+        f"{stated_cost(forecasts)}; planning "
+        f"{'was cached' if planned.cached else f'cost ${planned.cost_usd:.2f}'}."
     )

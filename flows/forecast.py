@@ -27,13 +27,14 @@ class Forecast:
         component: the component's name; None for the whole object.
         stage: which stage.
         cached: its record is in the store and can be trusted.
-        cost_usd: what doing it is expected to cost; 0 where cached or offline.
+        cost_usd: what its back-end says doing it costs, 0 where cached; None where it says
+            nothing, as offline ones do.
     """
 
     component: str | None
     stage: StageName
     cached: bool
-    cost_usd: float
+    cost_usd: float | None
 
 
 class Forecaster:
@@ -110,21 +111,29 @@ class Forecaster:
         if inputs is not None and not redone:
             key = stages.work_key(stage, inputs, choice, self._seed)
             record = stored_record(self._store, key)
-        cost = 0.0 if record is not None else expected_cost_usd(self._config, stage)
+        cost = expected_cost_usd(self._config, stage)
+        if record is not None and cost is not None:
+            cost = 0.0
         coming.append(Forecast(component, stage, record is not None, cost))
         return record
 
 
-def expected_cost_usd(config: PipelineConfig, stage: StageName) -> float:
-    """What one piece of a stage's work costs, by its back-end's own estimate.
+def expected_cost_usd(config: PipelineConfig, stage: StageName) -> float | None:
+    """What one piece of a stage's work costs, by its back-end's own estimate; None without one.
 
     A back-end that costs money has a function ``expected_cost_usd(settings)`` in its module.
     """
     choice = config.choice(stage)
     estimate = getattr(backends.find_module(stage, choice.kind), "expected_cost_usd", None)
     if estimate is None:
-        return 0.0
+        return None
     return float(estimate(backends.check_settings(stage, choice.kind, choice.settings)))
+
+
+def stated_cost(forecasts: Sequence[Forecast]) -> str:
+    """The sum of the costs that back-ends state; "none" where none of them states one."""
+    stated = [forecast.cost_usd for forecast in forecasts if forecast.cost_usd is not None]
+    return f"${sum(stated):.2f}" if stated else "none"
 
 
 def to_do(forecasts: Sequence[Forecast]) -> Iterator[Forecast]:

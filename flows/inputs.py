@@ -125,8 +125,7 @@ def find_config(profile: str, settings: Sequence[str] = ()) -> PipelineConfig:
         raise ConfigError(
             f"profile '{profile}': expected one of {', '.join(profile_names())}, or a YAML file"
         )
-    config = read_profile(path)
-    return config.with_overrides(dict(map(parse_setting, settings))) if settings else config
+    return read_profile(path, dict(map(parse_setting, settings)))
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -1,5 +1,6 @@
 """A run's configuration: which back-end makes each stage, with which settings."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,31 +73,17 @@ class PipelineConfig(BaseModel):
         """The back-end of one stage."""
         return getattr(self, stage)
 
-    def with_overrides(self, overrides: dict[str, Any]) -> "PipelineConfig":
-        """A copy with dotted settings replaced, checked again.
-
-        Args:
-            overrides: ``"reconstruct.steps"`` -> value names a setting of that stage's back-end;
-                ``"mesh.kind"`` its back-end; ``"workers"`` or ``"input.max_side_px"`` a field.
-
-        Raises:
-            ConfigError: a key that does not exist or a value that does not fit.
-        """
-        data = self.model_dump(mode="json")
-        for key in sorted(overrides, key=lambda name: not name.endswith(".kind")):
-            _override(data, key, overrides[key])
-        return validate_config(data, source="--set")
-
 
 def _override(data: dict[str, Any], key: str, value: Any) -> None:
     head, _, rest = key.partition(".")
     if head in backends.STAGES and rest == "kind":
         data[head] = {"kind": value, "settings": {}}
     elif head in backends.STAGES and rest:
-        data[head]["settings"][rest] = value
+        choice = data[head]
+        data[head] = {**choice, "settings": {**(choice.get("settings") or {}), rest: value}}
     elif head == "input" and rest:
-        data["input"][rest] = value
-    elif head in data and not rest:
+        data["input"] = {**(data.get("input") or {}), rest: value}
+    elif head in PipelineConfig.model_fields and not rest:
         data[head] = value
     else:
         raise ConfigError(
@@ -115,12 +102,18 @@ def explain_validation(error: ValidationError, source: str) -> str:
     return "; ".join(lines)
 
 
-def validate_config(data: Any, source: str) -> PipelineConfig:
+def validate_config(
+    data: Any, source: str, overrides: Mapping[str, Any] | None = None
+) -> PipelineConfig:
     """Check plain data as a profile.
 
     Args:
         data: parsed YAML or JSON.
         source: what to call it in messages.
+        overrides: ``"reconstruct.steps"`` -> value names a setting of that stage's back-end;
+            ``"mesh.kind"`` its back-end; ``"workers"`` or ``"input.max_side_px"`` a field. They
+            take the place of what ``data`` says before back-ends fill in their defaults, so that
+            one setting may stand for others, as a preset does.
 
     Raises:
         ConfigError: a missing, unknown or unfitting key, named.
@@ -132,13 +125,23 @@ def validate_config(data: Any, source: str) -> PipelineConfig:
             f"got {type(data).__name__}"
         )
     try:
-        return PipelineConfig.model_validate(data)
+        config = PipelineConfig.model_validate(data)
     except ValidationError as error:
         raise ConfigError(explain_validation(error, source)) from error
+    if not overrides:
+        return config
+    changed = dict(data)
+    for key in sorted(overrides, key=lambda name: not name.endswith(".kind")):
+        _override(changed, key, overrides[key])
+    return validate_config(changed, source="--set")
 
 
-def read_profile(path: Path) -> PipelineConfig:
+def read_profile(path: Path, overrides: Mapping[str, Any] | None = None) -> PipelineConfig:
     """Read and check a YAML profile.
+
+    Args:
+        path: the file.
+        overrides: see ``validate_config``.
 
     Raises:
         ConfigError: the file is absent, is not YAML, or is not a complete profile.
@@ -153,4 +156,4 @@ def read_profile(path: Path) -> PipelineConfig:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"profile '{path}': not valid YAML ({error})") from error
-    return validate_config(data, source=f"profile '{path.name}'")
+    return validate_config(data, f"profile '{path.name}'", overrides)

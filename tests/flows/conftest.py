@@ -26,7 +26,7 @@ from mmpart_core.backends import STAGES
 from mmpart_core.config import PipelineConfig, validate_config
 from mmpart_core.intake.components import parse_part
 from mmpart_core.intake.request import build_request
-from mmpart_core.records import ObjectRequest
+from mmpart_core.records import ObjectRequest, ObjectResult
 from mmpart_core.storage.codecs import encode_png
 from mmpart_core.storage.opening import open_store
 
@@ -125,3 +125,30 @@ def request_for(picture: bytes, store_url: str, *parts: str) -> ObjectRequest:
 def request_of(picture: bytes, store_url: str) -> Any:
     """Makes requests on this test's picture and store."""
     return lambda *parts: request_for(picture, store_url, *parts)
+
+
+@pytest.fixture
+def changed() -> Any:
+    """A configuration with some settings replaced."""
+    return lambda config, overrides: validate_config(config.model_dump(), "test", overrides)
+
+
+@pytest.fixture
+def without_cost() -> Any:
+    """A result without what each stage took."""
+
+    def strip(result: ObjectResult) -> dict[str, Any]:
+        data = result.model_dump(mode="json")
+        for run in data["runs"]:
+            del run["seconds"], run["cached"], run["cost_usd"]
+        return data
+
+    return strip
+
+
+@pytest.fixture
+def ran() -> Any:
+    """``stage:part`` of all work of a result that was really done."""
+    return lambda result: {
+        f"{run.stage}:{run.component or ''}" for run in result.runs if not run.cached
+    }

@@ -173,6 +173,11 @@ def test_whole_run_then_cached_then_incomplete(
     assert not (out / "parts" / "man.glb").exists()
 
 
+def joined(text: str) -> str:
+    """Text without the terminal's line breaks."""
+    return " ".join(text.split())
+
+
 @pytest.mark.usefixtures("prefect")
 def test_plan_says_what_would_run_and_can_be_edited(
     image: Path, counting_profile: Path, tmp_path: Path, journal: Any
@@ -183,6 +188,7 @@ def test_plan_says_what_would_run_and_can_be_edited(
     assert dry.exit_code == 0, dry.output
     assert "plain man. bald" in dry.stdout
     assert "9 of 9 pieces of work to do" in dry.stdout
+    assert "cost stated by their back-ends: $0.08; planning cost $0.01" in joined(dry.stdout)
     assert [call[0] for call in journal.taken()] == ["plan"]
     edited = plan_file.read_text().replace("plain hat", "woollen hat")
     plan_file.write_text(edited)
@@ -192,8 +198,8 @@ def test_plan_says_what_would_run_and_can_be_edited(
     manifest = (tmp_path / "out" / "manifest.json").read_text()
     assert "woollen hat" in manifest
     again = mmpart("plan", image, "--part", "hat", "--part", "man = bald", *common)
-    assert "planning was cached" in again.stdout
     assert "5 of 9 pieces of work to do" in again.stdout
+    assert "cost stated by their back-ends: $0.04; planning was cached" in joined(again.stdout)
 
 
 @pytest.mark.usefixtures("prefect")

@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 import yaml
 
+import deployments
 from mmpart_core.backends import STAGES
 from mmpart_core.config import BackendChoice, read_profile, validate_config
 from mmpart_core.errors import ConfigError, UnknownBackendError
+
+PROFILES = Path(deployments.__file__).parent / "profiles"
 
 
 @pytest.fixture
@@ -60,8 +63,10 @@ def test_no_mapping() -> None:
 
 def test_overrides(data: dict[str, Any]) -> None:
     config = validate_config(data, "test")
-    changed = config.with_overrides(
-        {"mesh.level": 0.05, "workers": 3, "input.max_side_px": 512, "whole_object_views": True}
+    changed = validate_config(
+        data,
+        "test",
+        {"mesh.level": 0.05, "workers": 3, "input.max_side_px": 512, "whole_object_views": True},
     )
     assert changed.mesh == BackendChoice(kind="counting", settings={"level": 0.05})
     assert (changed.workers, changed.input.max_side_px, changed.whole_object_views) == (
@@ -73,15 +78,24 @@ def test_overrides(data: dict[str, Any]) -> None:
 
 
 def test_another_kind_forgets_the_old_settings_and_comes_first(data: dict[str, Any]) -> None:
-    config = validate_config(data, "test")
-    changed = config.with_overrides({"plan.extra_instruction": "x", "plan.kind": "template"})
+    changed = validate_config(
+        data, "test", {"plan.extra_instruction": "x", "plan.kind": "template"}
+    )
     assert changed.plan.settings == {"extra_instruction": "x"}
 
 
 @pytest.mark.parametrize("key", ["paint", "mesh", "mesh.paint", "input", "input.paint", "", "."])
 def test_overrides_of_nothing(data: dict[str, Any], key: str) -> None:
     with pytest.raises(ConfigError):
-        validate_config(data, "test").with_overrides({key: "x"})
+        validate_config(data, "test", {key: "x"})
+
+
+def test_preset_stands_for_what_the_profile_does_not_say(data: dict[str, Any]) -> None:
+    data["reconstruct"] = {"kind": "nerfstudio", "settings": {"rays": 2048}}
+    settings = validate_config(data, "test", {"reconstruct.preset": "gpu"}).reconstruct.settings
+    assert (settings["steps"], settings["resolution"], settings["rays"]) == (2000, 192, 2048)
+    local = read_profile(PROFILES / "local.yaml", {"reconstruct.preset": "preview"})
+    assert local.reconstruct.settings["steps"] == 0
 
 
 def test_profile_files(data: dict[str, Any], tmp_path: Path) -> None:

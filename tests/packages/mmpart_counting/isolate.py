@@ -43,4 +43,9 @@ class CountingIsolator:
         return Isolation(rgba, visible, nothing, cost_usd=self._settings.price_usd)
 
 
+def expected_cost_usd(settings: Settings) -> float:
+    """What isolating one part costs."""
+    return settings.price_usd
+
+
 BACKEND = CountingIsolator
