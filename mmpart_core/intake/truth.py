@@ -1,19 +1,18 @@
 """A request made of a known scene: the image is drawn, the components are the scene's nodes."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmpart_core.errors import InputError
 from mmpart_core.geometry import cameras
 from mmpart_core.geometry.truth_scene import TruthGeometry, load_truth
+from mmpart_core.intake.components import MAX_COMPONENTS
+from mmpart_core.intake.names import MAX_NAME_CHARS, slug
 from mmpart_core.records import ComponentRequest, InputView, ObjectRequest, TruthScene
 from mmpart_core.storage import codecs, glb
 from mmpart_core.storage.blob_store import BlobStore
 
 _SUPERSAMPLE = 3
-_MOST_COMPONENTS = 64
-_LONGEST_NAME = 120
 
 
 def request_from_truth(
@@ -62,7 +61,7 @@ def request_from_truth(
     camera = cameras.orbit_camera(view.azimuth_deg, view.elevation_deg, view.fov_deg, size_px)
     picture = geometry.render_scene.render(camera, supersample=_SUPERSAMPLE, shading=shading)
     return ObjectRequest(
-        name=_file_safe(name or path.stem),
+        name=slug(name or path.stem),
         image=codecs.put_image(store, picture.rgba),
         components=tuple(ComponentRequest(name=node) for node in nodes),
         view=view,
@@ -97,20 +96,15 @@ def _chosen_nodes(
             f"known scene {path.name}: each component may be named once, got "
             f"{', '.join(map(repr, names))}"
         )
-    if not 1 <= len(names) <= _MOST_COMPONENTS:
+    if not 1 <= len(names) <= MAX_COMPONENTS:
         raise InputError(
-            f"known scene {path.name}: {len(names)} components, 1 to {_MOST_COMPONENTS} expected; "
+            f"known scene {path.name}: {len(names)} components, 1 to {MAX_COMPONENTS} expected; "
             f"choose some of its nodes: {known}"
         )
     for name in names:
-        if len(name) > _LONGEST_NAME:
+        if len(name) > MAX_NAME_CHARS:
             raise InputError(
                 f"known scene {path.name}: node name {name[:40]!r}... has {len(name)} characters, "
-                f"at most {_LONGEST_NAME} expected; rename the node"
+                f"at most {MAX_NAME_CHARS} expected; rename the node"
             )
     return names
-
-
-def _file_safe(name: str) -> str:
-    """A name for files: letters, digits, dash, dot and underscore of any script."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "object"

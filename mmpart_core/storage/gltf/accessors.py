@@ -3,15 +3,28 @@
 import base64
 import binascii
 import io
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from mmpart_core.errors import InputError
 
 _DTYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+# What glTF allows (specification, section 3.8.3) and EXT_texture_webp adds.
+_IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
+_IMAGE_FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 
@@ -63,11 +76,11 @@ class Buffers:
                 else _data_uri(entry.get("uri", ""), f"image {index}")
             )
             try:
-                with Image.open(io.BytesIO(data)) as picture:
+                with Image.open(io.BytesIO(data), formats=_IMAGE_FORMATS) as picture:
                     self._images[index] = np.array(picture.convert("RGBA"))
-            except (UnidentifiedImageError, OSError) as error:
+            except _IMAGE_FAULTS as error:
                 raise InputError(
-                    f"GLB: image {index} cannot be decoded ({error}); export it as PNG or JPEG"
+                    f"GLB: image {index} cannot be decoded ({error}); embed it as a PNG or JPEG"
                 ) from error
         return self._images[index]
 

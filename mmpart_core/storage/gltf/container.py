@@ -62,8 +62,10 @@ def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
 def _parse(text: bytes) -> dict[str, Any]:
     try:
         document = json.loads(text.decode("utf-8"))
-    except ValueError as error:
-        raise InputError(f"GLB: its JSON chunk cannot be read ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"GLB: its JSON chunk cannot be read ({error}); export the scene again"
+        ) from error
     if not isinstance(document, dict):
         raise InputError(f"GLB: its JSON chunk holds a {type(document).__name__}, not an object")
     return document

@@ -54,7 +54,7 @@ def _merge_textures(
     first = looks[0]
     if first.texture is not None and all(look.source == first.source for look in looks):
         return np.concatenate([look.uv for look in looks if look.uv is not None]), first.texture
-    tiles: list[tuple[UInt8[np.ndarray, "H W 4"], Float[np.ndarray, "V 2"]]] = []
+    tiles: list[tuple[UInt8[np.ndarray, "_ _ 4"], Float[np.ndarray, "_ 2"]]] = []
     for look in looks:
         tile = _tile(look)
         if tile is None:
@@ -83,14 +83,15 @@ def _tile(
 
 
 def _stack(
-    tiles: Sequence[tuple[UInt8[np.ndarray, "H W 4"], Float[np.ndarray, "V 2"]]],
-) -> tuple[Float[np.ndarray, "U 2"], UInt8[np.ndarray, "A B 4"]] | None:
+    tiles: Sequence[tuple[UInt8[np.ndarray, "_ _ 4"], Float[np.ndarray, "_ 2"]]],
+) -> tuple[Float[np.ndarray, "V 2"], UInt8[np.ndarray, "H W 4"]] | None:
+    """Images of any size under each other, their uv moved along; None where it is too tall."""
     width = max(image.shape[1] for image, _ in tiles) + 2 * _PAD_PX
     height = sum(image.shape[0] + 2 * _PAD_PX for image, _ in tiles)
     if height > _MAX_SIDE_PX:
         return None
     atlas = np.full((height, width, 4), 255, dtype=np.uint8)
-    moved: list[Float[np.ndarray, "V 2"]] = []
+    moved: list[Float[np.ndarray, "_ 2"]] = []
     top = 0
     for image, uv in tiles:
         rows, columns = image.shape[:2]
