@@ -14,6 +14,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from evaluation.reporting.attribution import StageLoss
@@ -91,7 +92,7 @@ def waterfall(losses: Sequence[StageLoss], title: str, *, higher_is_better: bool
     figure, axes = _figure(1.1 + _BAR_IN * (len(losses) + 2))
     ends = (losses[0].before, losses[-1].after)
     places = (0, len(losses) + 1)
-    axes.barh(places, ends, height=0.62, color=_COLORS["--soft"], alpha=0.55)
+    axes.barh(places, ends, height=0.62, color=_COLORS["--soft"])
     names = ["all ours", *(loss.stage for loss in losses), "with truth in their place"]
     for place, value in zip(places, ends, strict=True):
         _label(axes, value, place, number(value))
@@ -131,7 +132,7 @@ def _figure(height_in: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def _label(axes: Axes, value: float, place: float, text: str) -> None:
+def _label(axes: Axes, value: float, place: int, text: str) -> None:
     axes.annotate(
         text, (value, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9,
         color=_COLORS["--ink"],
@@ -156,6 +157,8 @@ def _svg(figure: Figure, words: str) -> str:
         figure: what was drawn.
         words: what it shows, for who cannot see it.
     """
+    for each in figure.findobj(Text):
+        each.set_parse_math(False)  # pyright: ignore[reportAttributeAccessIssue]
     out = io.StringIO()
     style: dict[Any, Any] = {
         "svg.fonttype": "none",

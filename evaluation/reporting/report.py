@@ -126,6 +126,7 @@ def render_page(
             [summary for summary in summaries if summary.protocol == protocol],
             options.load_pair if protocol is ordered[0] else None,
             options.worst_count if protocol is ordered[0] else 0,
+            with_cost=protocol is ordered[0],
         )
         for protocol in ordered
     ]

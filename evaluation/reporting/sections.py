@@ -106,6 +106,8 @@ def protocol_section(
     summaries: Sequence[LevelSummary],
     load_pair: PairLoader | None = None,
     worst_count: int = 0,
+    *,
+    with_cost: bool = True,
 ) -> ProtocolSection:
     """Tables, charts and worst cases of the rows of one protocol.
 
@@ -114,6 +116,7 @@ def protocol_section(
         summaries: of these rows.
         load_pair: gives objects for the pictures; None for none.
         worst_count: how many worst cases; 0 leaves them out.
+        with_cost: show cost and time too; they are the same under all protocols.
     """
     protocol = rows[0].protocol
     levels = [summary for summary in summaries if summary.category is None]
@@ -138,7 +141,7 @@ def protocol_section(
         ranking,
         tuple(cases),
         _published(rows, levels),
-        _cost(levels),
+        _cost(levels) if with_cost else None,
     )
 
 
