@@ -1,5 +1,6 @@
 """glTF 2.0, binary form: how named meshes become a GLB and come back.
 
-Own code on numpy rather than trimesh's loader and exporter, which keep vertex colours in 8-bit
-linear light (dark sRGB colours collapse) and give meshes names of their own.
+Own code on numpy rather than trimesh's loader and exporter, which write vertex colours as 8-bit
+values without converting them to linear light, name no materials and add extras of their own
+(docs/decisions/0005-own-glb-codec.md).
 """
