@@ -1,5 +1,6 @@
 """Fewer faces without holes."""
 
+import threading
 from collections.abc import Iterator
 
 import fast_simplification
@@ -16,6 +17,9 @@ _TRIES = ((1.0, 5.0), (1.5, 3.0))
 _MOST_VOLUME_LOST = 0.1
 _CRUMB_SHARE = 1e-4
 _BISECTIONS = 7
+# fast_simplification works in global variables, filled and read by separate calls: two threads at
+# once get each other's meshes.
+_decimation_lock = threading.Lock()
 
 
 def simplify_surface(
@@ -51,12 +55,7 @@ def _attempts(
         target = int(max_faces * share)
         if target >= len(faces):
             return
-        reduced = fast_simplification.simplify(
-            vertices, faces, target_count=target, agg=aggressiveness
-        )
-        points, triangles = _without_unused(
-            np.asarray(reduced[0], dtype=np.float64), np.asarray(reduced[1], dtype=np.int64)
-        )
+        points, triangles = decimate(vertices, faces, target, aggressiveness)
         if not must_close:
             yield points, triangles
             continue
@@ -65,6 +64,29 @@ def _attempts(
             continue
         if abs(topology.bare(*mended).volume - volume) <= _MOST_VOLUME_LOST * abs(volume):
             yield mended
+
+
+def decimate(
+    vertices: Float[np.ndarray, "V 3"],
+    faces: Int[np.ndarray, "F 3"],
+    target_faces: int,
+    aggressiveness: float,
+) -> tuple[Float[np.ndarray, "W 3"], Int[np.ndarray, "G 3"]]:
+    """Quadric decimation, whatever it does to topology; one thread at a time.
+
+    Args:
+        vertices: float64 positions.
+        faces: turned outward.
+        target_faces: wanted number of faces.
+        aggressiveness: how fast the allowed error grows, 0 to 10.
+    """
+    with _decimation_lock:
+        points, triangles = fast_simplification.simplify(
+            vertices, faces, target_count=target_faces, agg=aggressiveness
+        )
+    return _without_unused(
+        np.asarray(points, dtype=np.float64), np.asarray(triangles, dtype=np.int64)
+    )
 
 
 def _closed(

@@ -1,5 +1,8 @@
 """Decimation, mending, cleaning and the checks on surfaces that are hard on purpose."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import trimesh
@@ -156,3 +159,22 @@ def test_unusable_surfaces_are_named() -> None:
     for message, mesh in cases.items():
         with pytest.raises(StageError, match=f"part 'hat'.*{message}"):
             checks.check_surface(mesh, "hat")
+
+
+def test_two_threads_get_their_own_meshes() -> None:
+    shapes = [trimesh.creation.icosphere(subdivisions=4), trimesh.creation.torus(1.0, 0.4)]
+
+    def decimated(index: int) -> bytes:
+        shape = shapes[index]
+        faces = np.array(shape.faces, dtype=np.int64)
+        return simplify.decimate(np.array(shape.vertices), faces, 500, 5.0)[0].tobytes()
+
+    alone = [decimated(0), decimated(1)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # without the lock about half of the results are the other's
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(decimated, [0, 1] * 20))
+    finally:
+        sys.setswitchinterval(before)
+    assert found == alone * 20
