@@ -23,13 +23,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
-from mmpart_core.intake.truth import request_from_truth
 
 from evaluation import functional
-from mmpart_core.geometry import cameras, truth_scene
+from mmpart_core.geometry import cameras, transforms, truth_scene
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.geometry.truth_scene import TruthGeometry
+from mmpart_core.intake.truth import request_from_truth
 from mmpart_core.isolate.backends import groundtruth as isolator
 from mmpart_core.isolate.stage import isolate_part
 from mmpart_core.multiview.backends import lift
@@ -48,6 +48,7 @@ POINTS = 8_000
 WAYS: dict[str, dict[str, object]] = {
     "auto": {},
     "round": {"shape": "round"},
+    "sections": {"shape": "sections"},
     "flat": {"shape": "flat"},
     "revolved": {"shape": "revolved"},
 }
@@ -146,8 +147,7 @@ def compare(made: TriangleMesh, part: KnownPart) -> dict[str, float]:
     poses = cameras.zero123plus_cameras("v1.2", VIEW_PX)
     scene = RenderScene([made])
     pairs = [
-        (scene.silhouette(pose), truth)
-        for pose, truth in zip(poses, part.silhouettes, strict=True)
+        (scene.silhouette(pose), truth) for pose, truth in zip(poses, part.silhouettes, strict=True)
     ]
     unit = 1.0 / float(np.ptp(part.mesh.vertices[part.mesh.faces.ravel()], axis=0).max())
     points, _ = functional.sample_surface(made.vertices, made.faces, POINTS, seed=1)
@@ -175,6 +175,22 @@ def lift_and_compare(part: KnownPart, settings: dict[str, object]) -> dict[str, 
     }
 
 
+def priors(chosen: list[tuple[Path, str]]) -> str:
+    """Depth over width of true parts, by the azimuth they are seen from."""
+    lines = [f"{len(chosen)} parts; depth over width, percentiles 5 25 50 75 95"]
+    corners: list[Float[np.ndarray, "P 3"]] = []
+    for path in dict.fromkeys(path for path, _ in chosen):
+        truth = truth_scene.read_truth(path.read_bytes(), path.stem)
+        parts = [truth.part(node) for other, node in chosen if other == path]
+        corners += [mesh.vertices[mesh.faces.ravel()] for mesh in parts]
+    for azimuth_deg in (0.0, 30.0, 60.0, 90.0):
+        turn = transforms.rotation_z(-azimuth_deg)[:3, :3]
+        extents = np.array([np.ptp(points @ turn.T, axis=0) for points in corners])
+        share = np.percentile(extents[:, 0] / np.maximum(extents[:, 1], 1e-6), (5, 25, 50, 75, 95))
+        lines.append(f"azimuth {azimuth_deg:3.0f}  " + "".join(f"{value:7.2f}" for value in share))
+    return "\n".join(lines)
+
+
 def report(rows: dict[str, list[dict[str, float]]]) -> str:
     """A line per way."""
     columns = ("iou", "fitted", "f_05", "input", "seconds")
@@ -193,7 +209,11 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=60)
     parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=list(WAYS))
     parser.add_argument("--each", action="store_true", help="print every part")
+    parser.add_argument("--priors", action="store_true", help="print how deep true parts are")
     options = parser.parse_args()
+    if options.priors:
+        print(priors(chosen_parts(options.folder, 10**6)))
+        return
     rows: dict[str, list[dict[str, float]]] = {way: [] for way in options.ways}
     for part in known_parts(chosen_parts(options.folder, options.parts)):
         for way, results in rows.items():

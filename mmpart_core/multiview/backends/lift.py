@@ -35,8 +35,8 @@ class Settings(BackendSettings):
     )
     shape: LiftShape = Field(
         default="auto",
-        description="auto decides by the image; revolved, round (inflated) and flat (a slab with "
-        "rounded rims) force one.",
+        description="auto decides by the image; revolved, round (inflated), sections (level "
+        "circles, row by row) and flat (a slab with rounded rims) force one.",
     )
     back: LiftBack = Field(
         default="plain",

@@ -1,5 +1,6 @@
 """Inflation: a closed surface over any outline, holes kept, exact from the input camera."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,11 @@ from scipy.sparse import linalg
 from mmpart_core.geometry import cameras
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.multiview.lifting.crop import PartCrop
+from mmpart_core.multiview.lifting.depth import Piece
 from mmpart_core.multiview.lifting.outline import depth_inside
 from mmpart_core.multiview.lifting.sheets import closed_sheets
 
+Relief = Callable[[Bool[np.ndarray, "H W"]], Float[np.ndarray, "H W"]]
 # Rays must meet the middle plane well off grazing, and a flat part must keep some height.
 _MOST_TILT_DEG = 60.0
 _MOST_DEPTH = 0.9
@@ -35,7 +38,7 @@ class Inflation:
     plane_elevation_deg: float
 
 
-def inflate(crop: PartCrop, half_depth_px: float, flat: bool) -> Inflation:
+def inflate(crop: PartCrop, pieces: Sequence[Piece], relief: Relief) -> Inflation:
     """Inflate an outline evenly to both sides of a middle plane.
 
     Every point is moved along its own ray, so the outline stays what it was. The middle plane is
@@ -48,28 +51,22 @@ def inflate(crop: PartCrop, half_depth_px: float, flat: bool) -> Inflation:
 
     Args:
         crop: the part.
-        half_depth_px: half its depth where it is deepest, in pixels of the outline's grid.
-        flat: give it a flat front and back with rounded rims, instead of a balloon's.
+        pieces: of its outline, with their depths, the deepest first.
+        relief: gives the height, 0 to 1, over the outline of one piece.
     """
-    mask = crop.mask
-    rows = np.flatnonzero(mask.any(axis=1))
+    rows = np.flatnonzero(crop.mask.any(axis=1))
     half_height = (rows[-1] + 1 - rows[0]) / 2.0 * crop.unit_per_px
-    chord, tilt = _ellipsoid_chord(
-        half_height, half_depth_px * crop.unit_per_px, crop.elevation_deg
-    )
-    relief = flat_relief(depth_inside(mask)) if flat else _blended_relief(mask)
-    sheets = closed_sheets(crop.alpha, relief)
+    half_depth = pieces[0].half_depth_px
+    chord, tilt = _ellipsoid_chord(half_height, half_depth * crop.unit_per_px, crop.elevation_deg)
+    height = np.zeros(crop.alpha.shape)
+    for piece in pieces:
+        height += relief(piece.mask) * (piece.half_depth_px / half_depth)
+    sheets = closed_sheets(crop.alpha, height)
     points = _along_rays(crop, sheets.positions_px, sheets.side * chord, tilt)
     uv = sheets.positions_px / np.array([crop.camera.width_px, crop.camera.height_px])
     uv[:, 1] = 1.0 - uv[:, 1]
     mesh = TriangleMesh(points, sheets.faces, uv=uv, texture=crop.rgb)
     return Inflation(mesh, sheets.side[sheets.faces].min(axis=1) < 0.0, tilt)
-
-
-def _blended_relief(mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
-    """Root mean square of the balloon's and of the sections' height, 0 to 1."""
-    height = np.sqrt((round_relief(mask) ** 2 + section_relief(mask) ** 2) / 2.0)
-    return height / height.max()
 
 
 def section_relief(mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
@@ -112,12 +109,9 @@ def round_relief(mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
     return (height / height.max()).reshape(mask.shape)
 
 
-def flat_relief(inscribed: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
-    """Height over the outline, 0 to 1: flat, with quarter-round rims.
-
-    Args:
-        inscribed: distance of each pixel to the outside.
-    """
+def flat_relief(mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
+    """Height over the outline, 0 to 1: flat, with quarter-round rims."""
+    inscribed = depth_inside(mask)
     bevel = max(1.0, _BEVEL * float(inscribed.max()))
     return np.sqrt(1.0 - (1.0 - np.minimum(inscribed / bevel, 1.0)) ** 2)
 

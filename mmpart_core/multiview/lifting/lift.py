@@ -10,14 +10,25 @@ from mmpart_core.geometry import bounds
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.multiview.lifting.back import plain_back
 from mmpart_core.multiview.lifting.crop import TEXTURE_SCALE, PartCrop, crop_part
-from mmpart_core.multiview.lifting.depth import guess_depth
-from mmpart_core.multiview.lifting.inflate import inflate
+from mmpart_core.multiview.lifting.depth import guess_depths
+from mmpart_core.multiview.lifting.inflate import (
+    flat_relief,
+    inflate,
+    round_relief,
+    section_relief,
+)
 from mmpart_core.multiview.lifting.outline import Symmetry, measure_symmetry, straight_edged
 from mmpart_core.multiview.lifting.revolve import Revolution, revolve
 from mmpart_core.records import Camera
 
-LiftShape = Literal["auto", "revolved", "round", "flat"]
+LiftShape = Literal["auto", "revolved", "round", "sections", "flat"]
 LiftBack = Literal["plain", "mirror"]
+
+_RELIEFS = {
+    "round": ("an inflated outline", round_relief),
+    "sections": ("level circular sections", section_relief),
+    "flat": ("a slab with rounded rims", flat_relief),
+}
 
 
 @dataclass(frozen=True)
@@ -115,14 +126,17 @@ def _try_revolution(
 
 def _inflated(crop: PartCrop, rules: LiftRules, figures: str) -> LiftedPart:
     straight = straight_edged(crop.mask)
-    flat = rules.shape == "flat" or (rules.shape != "round" and straight >= rules.straight_edges)
-    guess = guess_depth(crop.mask, rules.depth_to_width)
-    inflation = inflate(crop, guess.half_depth_px, flat)
-    what = "a slab with rounded rims" if flat else "an inflated outline"
+    kind = rules.shape
+    if kind not in _RELIEFS:
+        kind = "flat" if straight >= rules.straight_edges else "round"
+    what, relief = _RELIEFS[kind]
+    pieces = guess_depths(crop.mask, rules.depth_to_width)
+    inflation = inflate(crop, pieces, relief)
     method = (
-        f"lifted as {what}, depth {guess.to_width:.2f} of its width (length over thickness "
-        f"{guess.slenderness:.1f}), middle plane tilted {inflation.plane_elevation_deg:.0f} "
-        f"degrees ({figures}; polygon of few corners covers the outline by {straight:.3f})"
+        f"lifted as {what}, depth {pieces[0].to_width:.2f} of the width (length over thickness "
+        f"{pieces[0].slenderness:.1f}, pieces {len(pieces)}), middle plane tilted "
+        f"{inflation.plane_elevation_deg:.0f} degrees ({figures}; polygon of few corners covers "
+        f"the outline by {straight:.3f})"
     )
     if rules.back == "mirror":
         return LiftedPart(inflation.mesh, method)

@@ -1,5 +1,8 @@
 """Lifting known shapes from one image: outline kept, shape near the truth, choices explained."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 import trimesh
@@ -11,8 +14,10 @@ from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.multiview.backends import lift
 from mmpart_core.multiview.checks import check_views
+from mmpart_core.multiview.lifting.back import plain_back
 from mmpart_core.multiview.lifting.crop import crop_part, extend_colors
-from mmpart_core.multiview.lifting.inflate import round_relief
+from mmpart_core.multiview.lifting.depth import guess_depths
+from mmpart_core.multiview.lifting.inflate import round_relief, section_relief
 from mmpart_core.multiview.lifting.lift import LiftedPart, lift_part
 from mmpart_core.multiview.protocol import GeneratedViews, PartImage
 from mmpart_core.records import Camera
@@ -92,7 +97,7 @@ def test_can_ends_flat_and_ball_ends_round() -> None:
 
 
 @pytest.mark.parametrize("name", SOLIDS)
-@pytest.mark.parametrize("shape", ["auto", "round", "flat"])
+@pytest.mark.parametrize("shape", ["auto", "round", "sections", "flat"])
 def test_surfaces_are_closed_and_face_outwards(name: str, shape: str) -> None:
     part = lifted(*rendered(name), shape=shape)
     solid = trimesh.Trimesh(part.mesh.vertices, part.mesh.faces, process=False)
@@ -248,3 +253,78 @@ def test_next_to_nothing_is_refused() -> None:
         made_views(rgba, camera)
     rgba[28:34, 28:34] = 255
     check_views(made_views(rgba, camera).views, "dot")
+
+
+def drawn(shape: str, box: Sequence[Any], size: int = 128) -> np.ndarray:
+    image = Image.new("L", (size, size))
+    getattr(ImageDraw.Draw(image), shape)(box, fill=255)
+    return np.asarray(image) > 0
+
+
+def test_compact_parts_are_as_deep_as_wide_and_bars_as_thick() -> None:
+    (hat,) = guess_depths(drawn("ellipse", (14, 40, 114, 90)), 1.0)
+    assert hat.half_depth_px == pytest.approx(50.5)
+    (bar,) = guess_depths(drawn("rectangle", (14, 60, 113, 67)), 1.0)
+    assert bar.half_depth_px == pytest.approx(4.0, abs=1.0)
+    (deeper,) = guess_depths(drawn("ellipse", (14, 40, 114, 90)), 1.5)
+    assert deeper.half_depth_px == pytest.approx(75.75)
+
+
+def test_pieces_that_are_apart_have_depths_of_their_own() -> None:
+    mask = drawn("ellipse", (5, 40, 45, 80)) | drawn("ellipse", (100, 50, 120, 70))
+    first, second = guess_depths(mask, 1.0)
+    assert first.half_depth_px == pytest.approx(20.5)
+    assert second.half_depth_px == pytest.approx(10.5)
+    rgba = np.zeros((SIZE, SIZE, 4), dtype=np.uint8)
+    rgba[..., 3] = np.kron(mask, np.full((2, 2), 255, dtype=np.uint8))
+    extents = np.ptp(lifted(rgba, cameras.orbit_camera(0.0, 0.0, 30.0, SIZE)).mesh.vertices, axis=0)
+    assert extents[0] == pytest.approx(extents[1] * 41 / 116, rel=0.08)
+
+
+def test_wide_low_part_is_as_deep_as_it_is_wide() -> None:
+    """A hat, seen from 20 degrees above, must not become a fin."""
+    hat = Image.new("RGBA", (SIZE, SIZE))
+    ImageDraw.Draw(hat).pieslice((88, 60, 168, 160), 180, 360, fill=(20, 90, 90, 255))
+    ImageDraw.Draw(hat).ellipse((48, 95, 200, 135), fill=(20, 90, 90, 255))
+    camera = cameras.orbit_camera(0.0, 20.0, 30.0, SIZE)
+    extents = np.ptp(lifted(np.asarray(hat), camera, shape="round").mesh.vertices, axis=0)
+    assert 0.8 < extents[0] / extents[1] < 1.15
+
+
+def test_sections_follow_each_rows_width() -> None:
+    mask = drawn("polygon", ((64, 10), (114, 110), (14, 110)))
+    relief = section_relief(mask)
+    middle = relief[30:100, 63:66].max(axis=1)
+    assert np.allclose(middle, np.linspace(middle[0], middle[-1], len(middle)), atol=0.03)
+    assert not relief[~mask].any()
+
+
+def test_plain_back_keeps_bands_and_drops_what_the_outline_does_not_reach() -> None:
+    mask = drawn("ellipse", (8, 8, 120, 120))
+    image = Image.new("RGB", (256, 256), (220, 180, 150))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 170, 255, 195), fill=(30, 60, 160))
+    draw.ellipse((80, 70, 100, 90), fill=(0, 0, 0))
+    draw.line((100, 130, 150, 130), fill=(200, 20, 30), width=6)
+    back = plain_back(np.asarray(image), mask).astype(int)
+    skin = np.array([220, 180, 150])
+    assert np.abs(back[80, 90] - skin).max() < 12
+    assert np.abs(back[130, 125] - skin).max() < 12
+    assert np.abs(back[182, 128] - [30, 60, 160]).max() < 40
+    assert np.abs(back[182, 60] - [30, 60, 160]).max() < 40
+
+
+def test_back_is_plain_by_default_and_mirrored_on_request() -> None:
+    rgba, camera = rendered("arm")
+    solid = np.argwhere(rgba[..., 3] > 200)
+    row, column = (solid.min(axis=0) * [0.3, 0.5] + solid.max(axis=0) * [0.7, 0.5]).astype(int)
+    rgba[row - 5 : row + 5, column - 7 : column + 7, :3] = (0, 0, 0)
+    part = PartImage(rgba=rgba, visible=rgba[..., 3] > 127, camera=camera)
+
+    def darkest_behind(**settings: object) -> int:
+        options = lift.Settings.model_validate({"outline_px": 128, "size_px": 96, **settings})
+        view = lift.BACKEND(options).generate(part, 0).views.rgba[3]
+        return int(view[view[..., 3] > 250][:, :3].max(axis=1).min())
+
+    assert darkest_behind(back="mirror") < 40
+    assert darkest_behind() > 80
