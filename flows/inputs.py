@@ -24,7 +24,7 @@ from mmpart_core.intake.request import build_request
 from mmpart_core.intake.truth import request_from_truth
 from mmpart_core.records import ComponentRequest, InputView, ObjectRequest, PartPlan
 from mmpart_core.storage.blob_store import BlobStore
-from mmpart_core.storage.fsspec_store import FsspecStore
+from mmpart_core.storage.fsspec_store import FsspecStore, without_credentials
 from mmpart_core.storage.opening import open_store
 
 STORE_VARIABLE = "MMPART_STORE"
@@ -87,6 +87,7 @@ def prepare_job(inputs: Inputs) -> Job:
     view = parse_camera(inputs.camera)
     check_choice_of_inputs(inputs)
     store_url = inputs.store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+    _check_store_address(store_url)
     store = open_store(store_url)
     entries = read_entries(inputs) if inputs.truth is None and inputs.plan is None else ()
     store.probe()
@@ -94,6 +95,16 @@ def prepare_job(inputs: Inputs) -> Job:
     _check_truth(request, config)
     plan = read_plan(inputs.plan, request, store) if inputs.plan else None
     return Job(request, config, store_url, plan)
+
+
+def _check_store_address(url: str) -> None:
+    shown = without_credentials(url)
+    if shown != url:
+        raise ConfigError(
+            f"store '{shown}': its address holds a user, a password or options, which Prefect "
+            "would keep with the run; give the bare address, and credentials in the environment "
+            "or files that its library reads (for S3: AWS_ACCESS_KEY_ID or ~/.aws)"
+        )
 
 
 def default_profile(inputs: Inputs) -> str:

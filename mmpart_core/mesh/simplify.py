@@ -81,11 +81,11 @@ def decimate(
         aggressiveness: how fast the allowed error grows, 0 to 10.
     """
     with _decimation_lock:
-        points, triangles = fast_simplification.simplify(
+        reduced = fast_simplification.simplify(
             vertices, faces, target_count=target_faces, agg=aggressiveness
         )
     return _without_unused(
-        np.asarray(points, dtype=np.float64), np.asarray(triangles, dtype=np.int64)
+        np.asarray(reduced[0], dtype=np.float64), np.asarray(reduced[1], dtype=np.int64)
     )
 
 

@@ -50,6 +50,9 @@ def mmpart(*arguments: Any) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+ADDRESS = "s3://me:pass@bucket/x"  # pragma: allowlist secret
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -78,6 +81,8 @@ def mmpart(*arguments: Any) -> Any:
         (["IMAGE", "--part", "hat", "--output", "IMAGE"], "a folder expected"),
         (["IMAGE", "--part", "hat", "--store", "nosuch://x"], "nosuch://x"),
         (["IMAGE", "--part", "hat", "--store", "IMAGE/below"], "cannot write"),
+        (["IMAGE", "--part", "hat", "--store", ADDRESS], "store 's3://bucket/x': its address"),
+        (["IMAGE", "--part", "../hat"], "slashes"),
     ],
 )
 def test_unusable_input_is_one_message_and_status_2(
