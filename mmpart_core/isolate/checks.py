@@ -5,7 +5,7 @@ import numpy as np
 from mmpart_core.errors import StageError
 from mmpart_core.isolate.protocol import Isolation
 
-MIN_SHARE = 0.0005  # 11 x 11 px at 512 px: below this no view of the part can be made
+MIN_PX = 12  # below this a part has no outline that could be placed
 MAX_SHARE = 0.995
 MAX_CUT_SHARE = 0.02
 _OPAQUE = 128
@@ -30,17 +30,18 @@ def check_isolation(isolation: Isolation, component: str) -> None:
             f"{_size(isolation.imagined)}; this is a fault of the isolate back-end"
         )
     drawn = isolation.rgba[..., 3] >= _OPAQUE
-    _check_share(float(drawn.mean()), component)
+    _check_share(drawn, component)
     _check_masks(isolation, drawn, component)
     _check_cut_off(isolation, component)
 
 
-def _check_share(share: float, component: str) -> None:
-    if share < MIN_SHARE:
+def _check_share(drawn: np.ndarray, component: str) -> None:
+    share = float(drawn.mean())
+    if (pixels := int(drawn.sum())) < MIN_PX:
         raise StageError(
-            f"part '{component}': foreground covers {100 * share:.2f} % of the image, at least "
-            f"{100 * MIN_SHARE:.2f} % expected; describe the part more closely, give it a region, "
-            "or crop the image closer to the object"
+            f"part '{component}': foreground covers {pixels} px of the image, at least {MIN_PX} px "
+            "expected; describe the part more closely, give it a region, or crop the image closer "
+            "to the object"
         )
     if share > MAX_SHARE:
         raise StageError(

@@ -5,8 +5,10 @@ import numpy as np
 from mmpart_core.errors import BackendError
 from mmpart_core.geometry.posed_views import PosedViews
 
-# Below the first a view shows nothing to reconstruct; above the second it shows no outline.
-MIN_COVERAGE = 0.01
+# A sheet seen edge-on is thin, not absent: one view may show little, as long as another shows more.
+# Above the last a view shows no outline.
+MIN_COVERAGE = 0.0005
+MIN_BEST_COVERAGE = 0.01
 MAX_COVERAGE = 0.98
 _FOREGROUND = 128
 # A tip that touches an edge is whole enough; a body cut along this share of an edge is not.
@@ -24,7 +26,8 @@ def check_masks(views: PosedViews) -> tuple[str, ...]:
 
     Raises:
         BackendError: fewer cameras than images or the other way round, fewer than two views, a
-            view whose foreground covers less than 1 % of its frame, or one that has no background.
+            view whose foreground covers less than 0.05 % of its frame, no view where it covers 1 %,
+            or one that has no background.
     """
     count = len(views.rgba)
     if count != len(views.cameras) or count < 2:
@@ -37,8 +40,14 @@ def check_masks(views: PosedViews) -> tuple[str, ...]:
     empty = _listed(coverage, coverage < MIN_COVERAGE)
     if empty:
         raise BackendError(
-            f"reconstruct: foreground covers less than {MIN_COVERAGE:.0%} of {empty}; every view "
+            f"reconstruct: foreground covers less than {MIN_COVERAGE:.2%} of {empty}; every view "
             "must show the part: regenerate the views, or check the part's isolated image"
+        )
+    if coverage.max() < MIN_BEST_COVERAGE:
+        raise BackendError(
+            f"reconstruct: foreground covers at most {coverage.max():.2%} of a view, at least "
+            f"{MIN_BEST_COVERAGE:.0%} of some view expected; regenerate the views so that the part "
+            "fills the frame"
         )
     full = _listed(coverage, coverage > MAX_COVERAGE)
     if full:

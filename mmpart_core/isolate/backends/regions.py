@@ -43,6 +43,12 @@ class Settings(BackendSettings):
         le=4.0,
         description="Completed area at most, as a multiple of the visible area; 0 completes none.",
     )
+    min_foreground: float = Field(
+        default=0.0005,
+        gt=0.0,
+        le=0.5,
+        description="Least share of the image that a part must cover to be more than a scrap.",
+    )
     rim_px: int = Field(
         default=2, ge=0, le=10, description="Width of the rim whose mixed colours are replaced."
     )
@@ -78,6 +84,7 @@ class RegionIsolator:
                 f"pixel that no other part claims expected; {advice} region (box, points, polygon "
                 "or mask)"
             )
+        self._check_share(visible, prompt.component)
         crop = frame_object(task.foreground, self._settings.work_side_px)
         completed = self._completed(crop, division, prompt)
         imagined = np.zeros(shape, dtype=bool)
@@ -86,6 +93,15 @@ class RegionIsolator:
         rgba = np.zeros((*shape, 4), np.uint8)
         rgba[crop.window] = self._painted(task, crop, visible, imagined, completed)
         return Isolation(rgba, visible, imagined, _warnings(task, division, imagined))
+
+    def _check_share(self, visible: Bool[np.ndarray, "H W"], component: str) -> None:
+        share, least = float(visible.mean()), self._settings.min_foreground
+        if share < least:
+            raise BackendError(
+                f"part '{component}': foreground covers {100 * share:.2f} % of the image, at least "
+                f"{100 * least:.2f} % expected; describe the part more closely, give it a region, "
+                "or lower isolate.min_foreground"
+            )
 
     def _division(self, task: IsolationTask) -> labelling.Division:
         key = self._identity(task)

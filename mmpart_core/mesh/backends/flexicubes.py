@@ -30,9 +30,15 @@ class FlexiCubesExtractor:
         self._extractor: Any = None
 
     def open(self) -> None:
-        """Load PyTorch and work out the tables."""
+        """Load PyTorch and work out the tables.
+
+        Raises:
+            BackendError: the device that was asked for is not there.
+        """
+        from mmpart_core.mesh.device import check_device
         from mmpart_core.mesh.flexicubes import FlexiCubes
 
+        check_device(self._settings.device)
         self._extractor = FlexiCubes(self._settings.device)
 
     def extract(self, field: FieldGrid, views: PosedViews, seed: int) -> ExtractedSurface:

@@ -36,6 +36,7 @@ class KaolinExtractor:
 
         Raises:
             MissingDependencyError: kaolin 0.18 or later is not installed.
+            BackendError: the device that was asked for is not there.
         """
         try:
             conversions = importlib.import_module("kaolin.ops.conversions")
@@ -47,6 +48,9 @@ class KaolinExtractor:
                 "of that name on PyPI is a placeholder) or use mesh.kind 'flexicubes', which "
                 "needs nothing more"
             ) from error
+        from mmpart_core.mesh.device import check_device
+
+        check_device(self._settings.device)
         self._extractor = flexicubes(device=self._settings.device)
 
     def extract(self, field: FieldGrid, views: PosedViews, seed: int) -> ExtractedSurface:
