@@ -9,8 +9,8 @@ from mmpart_core.geometry.posed_views import PosedViews
 _SOLID = 128
 _LEAST_FOREGROUND = 0.0005
 _LEAST_VIEW_TO_MEDIAN = 0.005
-# The unit sphere overflows the 30 degree frame of Zero123++ by its authors' design, so a ball covers
-# 30 % of the border; an image whose background was left in covers all of it.
+# The unit sphere overflows the 30 degree frame of Zero123++ by its authors' design, so a ball
+# covers 30 % of the border; an image whose background was left in covers all of it.
 _MOST_BORDER = 0.6
 
 
