@@ -1,6 +1,6 @@
 """The evaluator against a plain loop, metric by metric, in the style of published scripts.
 
-    python benchmarks/evaluation.py [--objects 1000] [--loop 8] [--points 10000] [--faces 4]
+    python -m benchmarks.evaluation [--objects 1000] [--loop 8] [--points 10000] [--faces 4]
 
 Synthetic objects of five closed parts each, with perturbed predictions. Four questions, in
 CPU seconds of one thread:

@@ -1,6 +1,6 @@
 """FlexiCubes beside scikit-image's marching cubes: time, error and triangles, in one run.
 
-Run: ``python benchmarks/flexicubes.py [--resolutions 64 96 128] [--runs 5]``
+Run: ``python -m benchmarks.flexicubes [--resolutions 64 96 128] [--runs 5]``
 """
 
 import argparse

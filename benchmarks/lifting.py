@@ -1,6 +1,6 @@
 """How near the ways of lifting one image come to the truth, on known objects, in one run.
 
-    python benchmarks/lifting.py FOLDER [--parts 60] [--ways auto round ...] [--priors]
+    python -m benchmarks.lifting FOLDER [--parts 60] [--ways auto round ...] [--priors]
 
 FOLDER holds GLBs whose named nodes are the parts. Each object is seen from azimuth 30, elevation
 20; parts of which at least 5 % is seen are taken at even steps through all objects. The true

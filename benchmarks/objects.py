@@ -1,6 +1,6 @@
 """Known objects through the whole method: how many finish, how good each part is, what it costs.
 
-    python benchmarks/objects.py FOLDER [--output out/objects] [--processes 2] [--limit N]
+    python -m benchmarks.objects FOLDER [--output out/objects] [--processes 2] [--limit N]
 
 FOLDER holds GLBs whose named nodes are the parts. Every object goes through the profile
 ``groundtruth`` (exact isolation and views, real reconstruction and meshing). Each part is scored

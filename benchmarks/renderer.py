@@ -1,4 +1,4 @@
-"""Time of one rendered view against trimesh's own ray API: ``python benchmarks/renderer.py``.
+"""Time of one rendered view against trimesh's own ray API: ``python -m benchmarks.renderer``.
 
 Both look at the same bumpy, vertex-coloured ball from the same camera; both use Embree. Ours is
 timed as the pipeline uses it (rays, colours, antialiasing, depth, identities); trimesh's as its

@@ -1,0 +1,1 @@
+"""Every figure the documents quote, each one command: ``python -m benchmarks.<name>``."""
