@@ -25,9 +25,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-if __name__ == "__main__" and not sys.flags.safe_path:
-    # as a script this file would be found in place of the package of the same name
-    os.execv(sys.executable, [sys.executable, "-P", *sys.argv])
 
 import numpy as np
 import trimesh
