@@ -29,13 +29,13 @@ viewer/node_modules/.installed: viewer/package-lock.json
 	else echo "npm is missing: the tests of the page and of GLB validity will be skipped (Debian: apt-get install nodejs npm)"; fi
 
 demo: setup
-	$(NICE) $(BIN)/mmpart generate examples/$(DEMO)/image.png --components examples/$(DEMO)/components.yaml \
+	$(NICE) $(BIN)/mmpart generate examples/$(DEMO)/image.png --components examples/$(DEMO)/components.yaml --name $(DEMO) \
 	  --profile local --store $(STORE) --output out/$(DEMO)
 	@echo "Result: out/$(DEMO)/object.glb   Page: out/$(DEMO)/index.html   Pictures: out/$(DEMO)/sheet.png"
 
 demo-all: setup
 	@for name in $(EXAMPLES); do \
-	  $(NICE) $(BIN)/mmpart generate examples/$$name/image.png --components examples/$$name/components.yaml \
+	  $(NICE) $(BIN)/mmpart generate examples/$$name/image.png --components examples/$$name/components.yaml --name $$name \
 	    --profile local --store $(STORE) --output out/$$name || exit $$?; \
 	done
 	$(NICE) $(BIN)/mmpart generate --truth examples/lantern/lantern.glb --profile groundtruth --store $(STORE) --output out/lantern
