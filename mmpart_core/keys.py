@@ -4,11 +4,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from mmpart_core import backends
 from mmpart_core.config import BackendChoice
 from mmpart_core.records import Record, StageName
+
+# Fields of records that only tell: an image that cost more, or came with a note, is the same image.
+TOLD_ONLY = frozenset({"cost_usd", "warnings"})
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Stage:
 
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces; records and tuples of records allowed.
+
+    Of records, the fields in ``TOLD_ONLY`` are left out.
 
     Raises:
         TypeError: a value that is not JSON-safe (a set, an array, an object).
@@ -38,8 +43,17 @@ def canonical_json(value: Any) -> str:
 
 def _record_to_json(value: Any) -> Any:
     if isinstance(value, Record):
-        return value.model_dump(mode="json")
+        return _without_told_only(value.model_dump(mode="json"))
     raise TypeError(f"{type(value).__name__} cannot enter a cache key; pass records and scalars")
+
+
+def _without_told_only(value: Any) -> Any:
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return {key: _without_told_only(item) for key, item in items if key not in TOLD_ONLY}
+    if isinstance(value, list):
+        return [_without_told_only(item) for item in cast("list[Any]", value)]
+    return value
 
 
 def stage_key(stage: Stage, choice: BackendChoice, inputs: Mapping[str, Any], seed: int) -> str:

@@ -13,7 +13,7 @@ from mmpart_core import errors, keys
 from mmpart_core.config import BackendChoice
 from mmpart_core.keys import Stage, canonical_json, stage_key
 from mmpart_core.pipeline import StageFailedError
-from mmpart_core.records import BlobRef, ImageRef, PartFailure
+from mmpart_core.records import BlobRef, ImageRef, PartFailure, Placement
 
 MESH = Stage("mesh", 1)
 REF = BlobRef(sha256="a" * 64, size=3, media="text/plain")
@@ -103,6 +103,16 @@ def test_key_is_the_same_in_other_processes() -> None:
     }
     here = keys.stage_key(Stage("plan", 1), BackendChoice(kind="template"), {"y": "é", "x": REF}, 0)
     assert found == {here + "\n"}
+
+
+def test_what_only_tells_is_not_part_of_the_work(journal: Any) -> None:
+    placement = Placement(
+        component="hat", world_from_part=((1.0,) * 4,) * 4, scale=1.0, method="measured"
+    )
+    noted = placement.model_copy(update={"warnings": ("depth is a guess",)})
+    moved = placement.model_copy(update={"scale": 2.0})
+    assert key_of(inputs={"parts": (placement,)}) == key_of(inputs={"parts": (noted,)})
+    assert key_of(inputs={"parts": (placement,)}) != key_of(inputs={"parts": (moved,)})
 
 
 @pytest.mark.parametrize(
