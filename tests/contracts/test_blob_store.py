@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from mmpart_core.errors import BlobCorruptError, BlobMissingError
@@ -98,7 +99,12 @@ class FsspecContract(BlobStoreContract):
             store.write_file(blob_path(ref.sha256), data)
 
     def test_probe_leaves_nothing(self, store: FsspecStore) -> None:
+        store.write_file("records/a/kept.json", b"1")
         store.probe()
+        filesystem, root = fsspec.url_to_fs(store.url)
+        filesystem.invalidate_cache()
+        files = [path for path in filesystem.find(root) if not path.endswith("kept.json")]
+        assert files == []
 
     def test_files_are_replaced_whole(self, store: FsspecStore) -> None:
         store.write_file("records/a/b.json", b"a longer first version")
