@@ -69,7 +69,9 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="One setting, as reconstruct.steps=200 or mesh.kind=kaolin."),
 ]
-Seed = Annotated[int, typer.Option(help="Every random choice follows from it.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Every random choice follows from it.")
+]
 Refresh = Annotated[
     list[str] | None,
     typer.Option(help="Do again: a stage, or stage:part, with all that depends on it."),

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from mmpart_core import backends
 from mmpart_core.config import PipelineConfig, explain_validation, read_profile
 from mmpart_core.errors import ConfigError, InputError
 from mmpart_core.intake.components import (
@@ -84,6 +85,8 @@ def prepare_job(inputs: Inputs) -> Job:
         StorageError: the store cannot be used.
     """
     config = find_config(inputs.profile or default_profile(inputs), inputs.settings)
+    for stage in backends.STAGES:
+        backends.check_installed(stage, config.choice(stage).kind)
     view = parse_camera(inputs.camera)
     check_choice_of_inputs(inputs)
     store_url = inputs.store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
@@ -238,6 +241,13 @@ def _build(
     return request.model_copy(update={"components": components}) if components else request
 
 
+def _check_lists(plan: PartPlan) -> None:
+    count = len(plan.prompts)
+    for position, prompt in enumerate(plan.prompts):
+        if prompt.index != position or {len(prompt.regions), len(prompt.counts)} != {count}:
+            raise ValueError(f"record {position} does not fit the list of {count} components")
+
+
 def planned_components(path: Path) -> tuple[tuple[ComponentRequest, ...], str | None]:
     """The components a plan was made for, and the object's name; ``read_plan`` checks the rest.
 
@@ -258,6 +268,7 @@ def planned_components(path: Path) -> tuple[tuple[ComponentRequest, ...], str | 
             )
         )
         name = str(content["object"])
+        _check_lists(plan)
     except OSError as error:
         raise InputError(f"plan '{path}': cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

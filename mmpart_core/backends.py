@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol, get_args, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mmpart_core.errors import ConfigError, UnknownBackendError
+from mmpart_core.errors import ConfigError, MissingDependencyError, UnknownBackendError
 from mmpart_core.records import StageName
 
 STAGES: tuple[StageName, ...] = get_args(StageName)
@@ -110,6 +110,27 @@ def check_settings(stage: StageName, kind: str, settings: dict[str, Any]) -> Bac
 def backend_version(stage: StageName, kind: str) -> str:
     """``<kind>/<VERSION>``, for records and keys; does not open the back-end."""
     return f"{kind}/{find_module(stage, kind).BACKEND.VERSION}"
+
+
+def check_installed(stage: StageName, kind: str) -> None:
+    """Refuse a back-end whose packages are not installed, without opening it.
+
+    A module may name them in ``REQUIRES``, and in ``HOW_TO_GET`` what to do without them.
+
+    Raises:
+        UnknownBackendError: nothing provides that kind.
+        MissingDependencyError: a package is not installed; says how to get it.
+    """
+    module = find_module(stage, kind)
+    for name in getattr(module, "REQUIRES", ()):
+        try:
+            found = importlib.util.find_spec(name) is not None
+        except ImportError:
+            found = False
+        if not found:
+            raise MissingDependencyError(
+                f"{stage}.kind '{kind}': needs {name}, which is not installed; {module.HOW_TO_GET}"
+            )
 
 
 def describe(backend: Backend) -> str:

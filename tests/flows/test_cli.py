@@ -1,5 +1,6 @@
 """The command: exit status and messages; a whole run with and without a Prefect server."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -23,7 +24,9 @@ from flows.inputs import (
     profile_names,
 )
 from mmpart_core.backends import STAGES
-from mmpart_core.errors import ConfigError, InputError
+from mmpart_core.errors import ConfigError, InputError, MissingDependencyError
+from mmpart_core.intake.plan_file import write_plan
+from mmpart_core.stages import run_stage
 
 pytestmark = [pytest.mark.xdist_group("prefect")]
 PACKAGES = Path(__file__).resolve().parents[1] / "packages"
@@ -111,8 +114,32 @@ def test_text_that_is_no_plan(image: Path, tmp_path: Path) -> None:
             )
 
 
-def test_unknown_option_is_status_2() -> None:
-    assert mmpart("generate", "--paint").exit_code == 2
+def test_a_plan_whose_records_were_edited_is_no_plan(image: Path, tmp_path: Path) -> None:
+    store, path = str(tmp_path / "store"), tmp_path / "plan.json"
+    job = prepare_job(Inputs(image=image, parts=["hat", "head"], store=store))
+    plan = run_stage("plan", {"request": job.request}, job.config.plan, job.store, 0)
+    write_plan(path, job.request, plan)
+    assert prepare_job(Inputs(image=image, plan=path, store=store)).plan == plan
+    content = json.loads(path.read_text())
+    content["records"]["prompts"][0]["index"] = 7
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="only its prompts may be edited"):
+        prepare_job(Inputs(image=image, plan=path, store=store))
+
+
+@pytest.mark.parametrize("option", [["--paint"], ["--seed", "-1"], ["--seed", str(2**32)]])
+def test_options_that_cannot_be_read_are_status_2(option: list[str]) -> None:
+    assert mmpart("generate", "photo.png", *option).exit_code == 2
+
+
+@pytest.mark.skipif(importlib.util.find_spec("kaolin") is not None, reason="kaolin is installed")
+def test_a_missing_package_is_named_before_any_work(image: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    with pytest.raises(MissingDependencyError, match=r"mesh.kind 'kaolin'.*NVIDIA's index"):
+        prepare_job(
+            Inputs(image=image, parts=["hat"], settings=["mesh.kind=kaolin"], store=str(store))
+        )
+    assert not store.exists()
 
 
 def test_settings_are_yaml() -> None:

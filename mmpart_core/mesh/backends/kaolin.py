@@ -11,6 +11,12 @@ from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.mesh.protocol import ExtractedSurface
 from mmpart_core.mesh.settings import FinishSettings
 
+REQUIRES = ("kaolin.ops.conversions",)
+HOW_TO_GET = (
+    "install the wheel for your PyTorch from NVIDIA's index (the package of that name on PyPI is "
+    "a placeholder) or use mesh.kind 'flexicubes', which needs nothing more"
+)
+
 
 class Settings(FinishSettings):
     """Settings of ``kaolin``."""
@@ -44,9 +50,7 @@ class KaolinExtractor:
         except (ImportError, AttributeError) as error:
             raise MissingDependencyError(
                 "mesh.kind 'kaolin': expected kaolin 0.18 or later, which cannot be loaded "
-                f"({error}); install the wheel for your PyTorch from NVIDIA's index (the package "
-                "of that name on PyPI is a placeholder) or use mesh.kind 'flexicubes', which "
-                "needs nothing more"
+                f"({error}); {HOW_TO_GET}"
             ) from error
         from mmpart_core.mesh.device import check_device
 
