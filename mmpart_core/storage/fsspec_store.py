@@ -150,6 +150,22 @@ class FsspecStore:
             except FileNotFoundError:
                 return
 
+    def file_names(self) -> tuple[str, ...]:
+        """Names of the files that lie directly under the root, sorted; none where it is not there.
+
+        Raises:
+            StorageError: the store cannot be listed.
+        """
+        with self._explained("list", self._root.rpartition("/")[2]):
+            try:
+                self._fs.invalidate_cache()
+                found = self._fs.ls(self._root, detail=True)
+            except (FileNotFoundError, NotADirectoryError):
+                return ()
+        return tuple(
+            sorted(item["name"].rpartition("/")[2] for item in found if item["type"] == "file")
+        )
+
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}"
 
