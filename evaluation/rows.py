@@ -70,3 +70,13 @@ class ScoreRow(Record):
             "protocol": self.protocol.name,
             "protocol_json": self.protocol.model_dump_json(),
         }
+
+
+class ObjectScore(Record):
+    """All rows of one object under one protocol: what is stored of finished scoring.
+
+    Attributes:
+        rows: parts, groups and the object, without what making the prediction cost.
+    """
+
+    rows: tuple[ScoreRow, ...]

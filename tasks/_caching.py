@@ -22,7 +22,7 @@ from prefect.results import ResultStore
 from prefect.serializers import JSONSerializer
 from pydantic import PrivateAttr, ValidationError
 
-from mmpart_core.backends import STAGES
+from evaluation.rows import ObjectScore
 from mmpart_core.errors import StorageError
 from mmpart_core.records import (
     AssembledObject,
@@ -32,19 +32,19 @@ from mmpart_core.records import (
     PartPlan,
     RadianceField,
     Record,
-    StageName,
     ViewSet,
 )
 from mmpart_core.storage.blob_store import BlobStore
 from mmpart_core.storage.opening import open_store
 
-RECORD_TYPES: dict[StageName, type[Record]] = {
+RECORD_TYPES: dict[str, type[Record]] = {
     "plan": PartPlan,
     "isolate": IsolatedPart,
     "multiview": ViewSet,
     "reconstruct": RadianceField,
     "mesh": PartMesh,
     "assemble": AssembledObject,
+    "score": ObjectScore,
 }
 
 
@@ -64,7 +64,7 @@ def record_path(key: str) -> str | None:
         'records/mesh/m'
     """
     stage, _, digest = key.partition("-")
-    return f"records/{stage}/{key}.json" if stage in STAGES and len(digest) == 64 else None
+    return f"records/{stage}/{key}.json" if stage in RECORD_TYPES and len(digest) == 64 else None
 
 
 def stored_record(store: Any, key: str) -> Record | None:
@@ -88,7 +88,7 @@ def trusted_record(key: str, content: bytes, store: BlobStore) -> Record | None:
     Raises:
         StorageError: the store cannot be read.
     """
-    stage: Any = key.partition("-")[0]
+    stage = key.partition("-")[0]
     try:
         result = json.loads(json.loads(content)["result"])
         record = RECORD_TYPES[stage].model_validate_json(json.dumps(result["data"]))

@@ -6,7 +6,7 @@ either: for each tag of a task Prefect asks the server for a slot before the cac
 took about two seconds per task where two tasks ran side by side; the task's name says the stage.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
@@ -25,7 +25,7 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
     return isinstance(state.data, TransientBackendError)
 
 
-def stage_options(stage: StageName) -> dict[str, Any]:
+def stage_options(stage: StageName | Literal["score"]) -> dict[str, Any]:
     """Keyword arguments of a stage's ``@task``."""
     return {
         "name": stage,

@@ -1,0 +1,234 @@
+"""One object of a data set, from files to score rows: what a worker process is asked to do."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from evaluation.appearance import AppearanceOptions
+from evaluation.loaders import open_dataset
+from evaluation.loaders.files import UpAxis
+from evaluation.loaders.predictions import PredictionFolder
+from evaluation.objects import GroundTruthObject, Prediction, PredictionFrame
+from evaluation.protocol import Protocol
+from evaluation.rows import ObjectScore, ScoreRow
+from evaluation.scorecard import score_pair
+from evaluation.scoring.context import PreparedPair, prepare_pair
+from mmpart_core.errors import InputError
+from mmpart_core.geometry.surface import TriangleMesh
+from mmpart_core.keys import canonical_json
+from mmpart_core.records import Record
+
+SCORE_VERSION = 1
+"""Bump when equal truth, prediction and protocol may now give other rows."""
+
+TRUTH_ITSELF = "the truth itself, as the upper end of what can be reached"
+
+
+class ScoreInputs(Record):
+    """Where one object's truth and prediction lie.
+
+    Attributes:
+        dataset: folder of the data set.
+        layout: a key of ``loaders.LAYOUTS``.
+        predictions: folder of the predictions; None scores the truth against itself.
+        frame: of predictions that do not say it themselves.
+        up: upright axis of predicted formats that do not say it.
+        object_id: which object.
+        fault: why there is no prediction, where whoever was to make it knows.
+    """
+
+    dataset: str
+    layout: str
+    predictions: str | None
+    frame: PredictionFrame = "truth"
+    up: UpAxis = "y"
+    object_id: str
+    fault: str | None = None
+
+
+class LookOptions(Record):
+    """From where renders are compared; see ``appearance.AppearanceOptions``."""
+
+    azimuths_deg: tuple[float, ...] = (45.0, 135.0, 225.0, 315.0)
+    elevation_deg: float = Field(default=20.0, gt=-90.0, lt=90.0)
+    fov_deg: float = Field(default=30.0, gt=1.0, lt=120.0)
+    size_px: int = Field(default=256, ge=16, le=2048)
+
+
+class Fingerprint(Record):
+    """What an object's score depends on, and what it cost to make.
+
+    Attributes:
+        digest: SHA-256 over truth, prediction and the data set's name; "" where the truth cannot
+            be read.
+        cost: seconds and money, as far as they are known; in no key.
+        fault: why the truth cannot be read.
+    """
+
+    digest: str
+    cost: dict[str, float] = Field(default_factory=dict)
+    fault: str | None = None
+
+
+def fingerprint(inputs: ScoreInputs) -> Fingerprint:
+    """Read both sides and digest what is in them, whatever files they come from.
+
+    Files that cannot be read are no error here: a prediction counts as failed, a truth is named
+    in the result.
+    """
+    try:
+        truth, prediction, fault = _load(inputs)
+    except InputError as error:
+        return Fingerprint(digest="", fault=str(error))
+    cost = dict(prediction.cost) if prediction else {}
+    return Fingerprint(digest=_digest(truth, prediction, fault, _dataset_name(inputs)), cost=cost)
+
+
+def score_key(digest: str, protocol: Protocol, look: LookOptions | None) -> str:
+    """The cache key of one object's rows under one protocol.
+
+    Args:
+        digest: of ``fingerprint``.
+        protocol: how it is scored.
+        look: renders that are compared; None for none.
+    """
+    content = {
+        "score_version": SCORE_VERSION,
+        "pair": digest,
+        "protocol": protocol.model_dump(mode="json"),
+        "look": look,
+    }
+    return f"score-{hashlib.sha256(canonical_json(content).encode()).hexdigest()}"
+
+
+def score_files(
+    inputs: ScoreInputs, digest: str, protocol: Protocol, look: LookOptions | None
+) -> ObjectScore:
+    """All rows of one object under one protocol, without what making it cost.
+
+    Args:
+        inputs: where both sides lie.
+        digest: of ``fingerprint``; the files must still hold that.
+        protocol: how to score.
+        look: compare renders from these views; None leaves appearance unscored.
+
+    Raises:
+        InputError: the truth cannot be read, or the files changed since they were digested.
+    """
+    pair, fault = _prepared(inputs, digest)  # pyright: ignore[reportArgumentType]
+    options = AppearanceOptions(**look.model_dump()) if look else None
+    rows = score_pair(pair, protocol, dataset=_dataset_name(inputs), appearance=options)
+    return ObjectScore(rows=tuple(_explained(row, fault) for row in rows))
+
+
+def load_pair(inputs: ScoreInputs) -> tuple[GroundTruthObject, Prediction | None]:
+    """Both sides of an object, for pictures.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
+    truth, prediction, _ = _load(inputs)
+    return truth, prediction
+
+
+def unscored_row(dataset: str, object_id: str, protocol: Protocol, reason: str) -> ScoreRow:
+    """The row of an object that could not be scored at all."""
+    return ScoreRow(
+        dataset=dataset, object_id=object_id, level="object", name=object_id, state="unscored",
+        reason=reason, issues=(reason,), protocol=protocol,
+    )  # fmt: skip
+
+
+def with_cost(row: ScoreRow, cost: Mapping[str, float]) -> ScoreRow:
+    """An object's row with what making the prediction took; other rows as they are."""
+    if row.level != "object" or not cost:
+        return row
+    return row.model_copy(update={"values": {**row.values, **cost}})
+
+
+@lru_cache(maxsize=8)
+def _dataset(folder: str, layout: str) -> Any:
+    return open_dataset(Path(folder), layout)
+
+
+def _dataset_name(inputs: ScoreInputs) -> str:
+    return str(_dataset(inputs.dataset, inputs.layout).name)
+
+
+def _load(inputs: ScoreInputs) -> tuple[GroundTruthObject, Prediction | None, str | None]:
+    """Truth, prediction, and why there is none."""
+    truth: GroundTruthObject = _dataset(inputs.dataset, inputs.layout).load(inputs.object_id)
+    if inputs.fault is not None:
+        return truth, _failed(truth, inputs.fault), inputs.fault
+    if inputs.predictions is None:
+        return truth, Prediction(truth.object_id, truth.parts, source=TRUTH_ITSELF), None
+    folder = PredictionFolder(Path(inputs.predictions), frame=inputs.frame, up=inputs.up)
+    try:
+        return truth, folder.load(inputs.object_id), None
+    except InputError as error:
+        return truth, _failed(truth, str(error)), str(error)
+
+
+def _failed(truth: GroundTruthObject, fault: str) -> Prediction:
+    return Prediction(truth.object_id, {}, failures=dict.fromkeys(truth.parts, fault))
+
+
+@lru_cache(maxsize=1)
+def _prepared(inputs: ScoreInputs, digest: str) -> tuple[PreparedPair, str | None]:
+    """Kept for the next protocol of the same object: samples and distances are shared."""
+    truth, prediction, fault = _load(inputs)
+    if _digest(truth, prediction, fault, _dataset_name(inputs)) != digest:
+        raise InputError(
+            f"object '{inputs.object_id}': its files changed while they were scored; evaluate again"
+        )
+    return prepare_pair(truth, replace(prediction, cost={}) if prediction else None), fault
+
+
+def _explained(row: ScoreRow, fault: str | None) -> ScoreRow:
+    if fault is None or row.level != "object" or row.state != "failed":
+        return row
+    return row.model_copy(update={"reason": fault})
+
+
+def _digest(
+    truth: GroundTruthObject, prediction: Prediction | None, fault: str | None, dataset: str
+) -> str:
+    sha = hashlib.sha256()
+    facts: dict[str, Any] = {
+        "dataset": dataset,
+        "object_id": truth.object_id,
+        "labels": dict(truth.labels),
+        "category": truth.category,
+        "truth_source": truth.source,
+        "truth_issues": [repr(issue) for issue in truth.issues],
+        "fault": fault,
+    }
+    if prediction is not None:
+        facts["prediction"] = {
+            "failures": dict(prediction.failures),
+            "frame": prediction.frame,
+            "azimuth_deg": prediction.azimuth_deg,
+            "camera": prediction.camera,
+            "source": prediction.source,
+            "issues": [repr(issue) for issue in prediction.issues],
+        }
+    sha.update(canonical_json(facts).encode())
+    for side in (truth.parts, prediction.parts if prediction else {}):
+        for name, mesh in side.items():
+            sha.update(canonical_json(["part", name]).encode())
+            for array in _arrays(mesh):
+                sha.update(f"{array.dtype}{array.shape}".encode())
+                sha.update(np.ascontiguousarray(array).tobytes())
+        sha.update(b"\0end of side")
+    return sha.hexdigest()
+
+
+def _arrays(mesh: TriangleMesh) -> Iterator[np.ndarray[Any, Any]]:
+    for array in (mesh.vertices, mesh.faces, mesh.uv, mesh.texture, mesh.colors):
+        yield np.zeros(0) if array is None else array
