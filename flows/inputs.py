@@ -90,7 +90,7 @@ def prepare_job(inputs: Inputs) -> Job:
     view = parse_camera(inputs.camera)
     check_choice_of_inputs(inputs)
     store_url = inputs.store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
-    _check_store_address(store_url)
+    check_store_address(store_url)
     store = open_store(store_url)
     entries = read_entries(inputs) if inputs.truth is None and inputs.plan is None else ()
     store.probe()
@@ -100,7 +100,8 @@ def prepare_job(inputs: Inputs) -> Job:
     return Job(request, config, store_url, plan)
 
 
-def _check_store_address(url: str) -> None:
+def check_store_address(url: str) -> None:
+    """Refuse (ConfigError) an address that holds a user, a password or options."""
     shown = without_credentials(url)
     if shown != url:
         raise ConfigError(
