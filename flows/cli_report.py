@@ -2,57 +2,69 @@
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mmpart_core.output import wording
+from mmpart_core.output.part_facts import gather_parts
 from mmpart_core.records import ObjectResult, PartPlan, StageRun
 
+WHOLE = "whole object"
 
-def print_result(console: Console, result: ObjectResult) -> None:
-    """A row per part: faces, watertight, seconds, cached or made, silhouette IoU."""
-    table = Table(title=Text(result.request.name), title_justify="left")
-    table.add_column("part")
-    for heading in ("faces", "watertight", "seconds", "stages", "silhouette IoU"):
-        table.add_column(heading, justify="right")
-    meshes = {part.component: part.mesh for part in result.parts}
-    placed = {p.component: p for p in result.assembled.placements} if result.assembled else {}
-    failed = {failure.component: failure for failure in result.failures}
+
+def print_result(console: Console, result: ObjectResult, seconds: float) -> None:
+    """A row per part, and how long it all took.
+
+    Args:
+        console: at least 80 columns wide; names that do not fit are folded.
+        result: what the flow gave.
+        seconds: wall time of the command.
+    """
+    table = Table(title=Text(result.request.name), title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("part", overflow="fold")
+    for heading in ("faces", "watertight", "seconds", "cached", "silhouette IoU"):
+        table.add_column(heading, justify="right", no_wrap=heading != "silhouette IoU")
     for component in result.request.components:
-        runs = [run for run in result.runs if run.component == component.name]
-        mesh = meshes.get(component.name)
-        if mesh is None:
-            failure = failed.get(component.name)
-            note = f"failed in {failure.stage}" if failure else "not made"
-            table.add_row(Text(component.name), note, "", _seconds(runs), _how(runs), "")
-            continue
-        placement = placed.get(component.name)
-        table.add_row(
-            Text(component.name),
-            f"{mesh.mesh.faces:,}",
-            "yes" if mesh.watertight else "no",
-            _seconds(runs),
-            _how(runs),
-            _share(placement.silhouette_iou if placement else None),
-        )
+        table.add_row(Text(component.name), *_part_cells(result, component.name))
     whole = [run for run in result.runs if run.component is None]
-    glb = result.assembled.glb if result.assembled else None
+    made = result.assembled
     table.add_section()
     table.add_row(
-        "whole object",
-        f"{glb.faces:,}" if glb else "not assembled",
+        WHOLE,
+        f"{made.glb.faces:,}" if made else "not made",
         "",
-        _seconds(whole),
-        _how(whole),
-        _share(result.assembled.silhouette_iou if result.assembled else None),
+        *_taken(whole),
+        _share(made.silhouette_iou if made else None),
     )
     console.print(table)
+    work = wording.duration(sum(run.seconds for run in result.runs))
+    status = wording.status(result, gather_parts(result))
+    total = wording.duration(seconds)
+    console.print(f"{status}; {total} in all ({work} of work, parts run side by side).")
+
+
+def _part_cells(result: ObjectResult, name: str) -> tuple[str, ...]:
+    runs = [run for run in result.runs if run.component == name]
+    mesh = next((part.mesh for part in result.parts if part.component == name), None)
+    if mesh is None:
+        failure = next((each for each in result.failures if each.component == name), None)
+        return ("failed" if failure else "not made", "", *_taken(runs), "")
+    placements = result.assembled.placements if result.assembled else ()
+    placed = next((each for each in placements if each.component == name), None)
+    return (
+        f"{mesh.mesh.faces:,}",
+        "yes" if mesh.watertight else "no",
+        *_taken(runs),
+        _share(placed.silhouette_iou if placed else None),
+    )
 
 
 def failure_lines(result: ObjectResult) -> list[str]:
     """One line per failure."""
     return [
-        f"{failure.component or 'whole object'}: {failure.stage} failed: {failure.message}"
+        f"{failure.component or WHOLE}: {failure.stage} failed: {failure.message}"
         for failure in result.failures
     ]
 
@@ -74,18 +86,13 @@ def _about(component: str, warning: str) -> str:
     return warning if f"'{component}'" in warning else f"{component}: {warning}"
 
 
-def _seconds(runs: Sequence[StageRun]) -> str:
-    return f"{sum(run.seconds for run in runs):.1f}"
-
-
-def _how(runs: Sequence[StageRun]) -> str:
-    cached = sum(run.cached for run in runs)
+def _taken(runs: Sequence[StageRun]) -> tuple[str, str]:
+    """Seconds of work, and how many of the stages came from the cache."""
     if not runs:
-        return ""
-    if cached == len(runs):
-        return "cached"
-    return "made" if cached == 0 else f"{len(runs) - cached} made, {cached} cached"
+        return "", ""
+    cached = sum(run.cached for run in runs)
+    return f"{sum(run.seconds for run in runs):.1f}", f"{cached} of {len(runs)}"
 
 
 def _share(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.3f}"
+    return "-" if value is None else wording.share(value)

@@ -1,5 +1,6 @@
 """How a command runs a flow: what is shown, how errors end, what is written."""
 
+import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,10 +8,14 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from flows.cli_options import SharedOptions
 from flows.cli_prefect import interruptible, prefect_session, set_environment
 from flows.cli_report import failure_lines, print_result, warning_lines
 from flows.inputs import Job
-from mmpart_core.errors import ConfigError, InputError, MMPartError, StorageError
+from flows.output_folder import local_folder
+from flows.run_log import RunLog
+from mmpart_core.errors import ConfigError, InputError, MMPartError
+from mmpart_core.output.bundle import write_bundle
 from mmpart_core.records import ObjectResult
 
 BROKEN_OFF, UNUSABLE, INCOMPLETE, INTERRUPTED = 1, 2, 3, 130
@@ -34,44 +39,31 @@ def parse_refreshes_early(refresh: Sequence[str], job: Job) -> None:
     parse_refreshes(refresh, job.request)
 
 
-def check_output(output: str) -> None:
-    """Refuse an output folder that cannot be one.
-
-    Raises:
-        StorageError: it is a file.
-    """
-    if "://" not in output and Path(output).expanduser().is_file():
-        raise StorageError(f"--output '{output}': a folder expected, this is a file")
-
-
-def log_folder(output: str) -> Path | None:
-    """Where the log goes: beside the result, where that is a folder."""
-    return None if "://" in output else Path(output).expanduser()
-
-
-def run_job(
-    job: Job,
-    seed: int,
-    refresh: Sequence[str],
-    console: Console,
-    quiet: bool,
-    verbose: bool,
-    log: Path | None,
-) -> ObjectResult:
-    """Run the flow, showing how it goes."""
-    set_environment(verbose)
+def generate_job(job: Job, options: SharedOptions, output: str, console: Console) -> ObjectResult:
+    """Run the flow, showing how it goes, write the result, and tell what came of it."""
+    set_environment(options.verbose)
     from flows.cli_progress import shown
     from flows.generate_object import generate_object
 
-    with running(console, quiet, verbose, log), shown(console, quiet):
-        return generate_object(
+    started = time.perf_counter()
+    folder = local_folder(output)
+    with (
+        running(console, options.quiet, options.verbose, folder),
+        shown(console, options.quiet),
+        RunLog(folder, job, options.seed) as log,
+    ):
+        result = generate_object(
             request=job.request,
             config=job.config,
             store=job.store_url,
-            seed=seed,
+            seed=options.seed,
             plan=job.plan,
-            refresh=list(refresh),
+            refresh=list(options.refresh),
         )
+        log.result(result)
+        files = write_bundle(result, job.store, output, config=job.config)
+    report(result, files, console, options.quiet, time.perf_counter() - started)
+    return result
 
 
 @contextmanager
@@ -92,49 +84,44 @@ def running(console: Console, quiet: bool, verbose: bool, log: Path | None) -> G
         raise typer.Exit(INTERRUPTED) from error
 
 
-def plan_job(
-    job: Job,
-    seed: int,
-    refresh: Sequence[str],
-    output: Path | None,
-    console: Console,
-    quiet: bool,
-    verbose: bool,
-) -> None:
+def plan_job(job: Job, options: SharedOptions, output: Path | None, console: Console) -> None:
     """Run the planning flow and print what would follow."""
-    set_environment(verbose)
+    set_environment(options.verbose)
     from flows.cli_plan_report import print_plan
     from flows.forecast import Forecaster
     from flows.plan_object import plan_object
     from flows.refresh import parse_refreshes
     from mmpart_core.intake.plan_file import write_plan
 
-    with running(console, quiet, verbose, None):
+    with running(console, options.quiet, options.verbose, None):
         planned, run = plan_object(
             request=job.request,
             config=job.config,
             store=job.store_url,
-            seed=seed,
-            refresh=list(refresh),
+            seed=options.seed,
+            refresh=list(options.refresh),
         )
     with errors_end_with(BROKEN_OFF, console):
-        refreshes = parse_refreshes(refresh, job.request)
-        coming = Forecaster(job.config, job.store, seed, refreshes).forecast(job.request, planned)
+        refreshes = parse_refreshes(options.refresh, job.request)
+        forecaster = Forecaster(job.config, job.store, options.seed, refreshes)
+        coming = forecaster.forecast(job.request, planned)
         if output is not None:
             write_plan(output, job.request, planned)
-    if not quiet:
+    if not options.quiet:
         print_plan(Console(highlight=False), planned, run, coming)
         for warning in planned.warnings:
             console.print(f"note: {warning}", markup=False, highlight=False, soft_wrap=True)
 
 
-def report(result: ObjectResult, files: dict[str, str], console: Console, quiet: bool) -> None:
+def report(
+    result: ObjectResult, files: dict[str, str], console: Console, quiet: bool, seconds: float
+) -> None:
     """The table and where the files are; failures even when quiet."""
     if not quiet:
         for line in warning_lines(result, result.plan):
             console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
         out = Console(highlight=False)
-        print_result(out, result)
+        print_result(out, result, seconds)
         for wanted in ("object.glb", "index.html", "manifest.json"):
             if wanted in files:
                 out.print(files[wanted], markup=False, soft_wrap=True)

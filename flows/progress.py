@@ -42,5 +42,32 @@ class NobodyListens:
         """See ``RunListener.failed``."""
 
 
+class SeveralListen:
+    """Passes all news on to several listeners, in their order."""
+
+    def __init__(self, *listeners: RunListener) -> None:
+        self._listeners = listeners
+
+    def planned(self, plan: PartPlan) -> None:
+        """See ``RunListener.planned``."""
+        for each in self._listeners:
+            each.planned(plan)
+
+    def started(self, stage: StageName, component: str | None) -> None:
+        """See ``RunListener.started``."""
+        for each in self._listeners:
+            each.started(stage, component)
+
+    def finished(self, run: StageRun) -> None:
+        """See ``RunListener.finished``."""
+        for each in self._listeners:
+            each.finished(run)
+
+    def failed(self, failure: PartFailure) -> None:
+        """See ``RunListener.failed``."""
+        for each in self._listeners:
+            each.failed(failure)
+
+
 _SILENT = NobodyListens()
 listener: ContextVar[RunListener] = ContextVar("mmpart_run_listener", default=_SILENT)

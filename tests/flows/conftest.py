@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import yaml
 from prefect.events.worker import EventsWorker
 from prefect.settings import (
     PREFECT_API_URL,
@@ -21,7 +22,9 @@ from prefect.settings import (
     PREFECT_LOGGING_TO_API_ENABLED,
     temporary_settings,
 )
+from typer.testing import CliRunner
 
+from flows.cli import app
 from mmpart_core.backends import STAGES
 from mmpart_core.config import PipelineConfig, validate_config
 from mmpart_core.intake.components import parse_part
@@ -152,3 +155,25 @@ def ran() -> Any:
     return lambda result: {
         f"{run.stage}:{run.component or ''}" for run in result.runs if not run.cached
     }
+
+
+@pytest.fixture
+def counting_profile(tmp_path: Path) -> Path:
+    """A profile file that names the counting back-ends."""
+    path = tmp_path / "counting.yaml"
+    path.write_text(yaml.safe_dump({stage: {"kind": "counting"} for stage in STAGES}))
+    return path
+
+
+@pytest.fixture
+def image(tmp_path: Path, picture: bytes) -> Path:
+    """An image file."""
+    path = tmp_path / "pair.png"
+    path.write_bytes(picture)
+    return path
+
+
+@pytest.fixture
+def mmpart() -> Any:
+    """Runs the command in this process."""
+    return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])

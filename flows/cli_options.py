@@ -1,0 +1,193 @@
+"""Options that several commands take, each written down once."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Concatenate
+
+import typer
+
+from flows.inputs import DEFAULT_STORE, STORE_VARIABLE, Inputs
+from mmpart_core.errors import ConfigError
+
+MAX_SEED = 2**32 - 1
+
+
+def parse_seed(text: Any) -> int:
+    """A seed from the command line.
+
+    Raises:
+        ConfigError: no whole number, or one out of range.
+
+    Example:
+        >>> parse_seed("7")
+        7
+    """
+    try:
+        seed = int(str(text))
+    except ValueError:
+        seed = -1
+    if not 0 <= seed <= MAX_SEED:
+        raise ConfigError(
+            f"--seed '{text}': a whole number from 0 to {MAX_SEED} expected, such as --seed 3"
+        )
+    return seed
+
+
+Image = Annotated[
+    Path | None, typer.Argument(help="The image: PNG, JPEG or WebP.", show_default=False)
+]
+Parts = Annotated[
+    list[str] | None,
+    typer.Option("--part", help='"hat", or "man = the head under the hat is bald". Repeatable.'),
+]
+Components = Annotated[
+    Path | None, typer.Option(help="Component list: YAML, JSON or CSV.", show_default=False)
+]
+Truth = Annotated[
+    Path | None,
+    typer.Option(
+        help="A known scene (GLB) instead of an image; its nodes are the components. --part NAME "
+        "picks some of them."
+    ),
+]
+Camera = Annotated[
+    str | None, typer.Option(help="Where the image is seen from: azimuth=30,elevation=20,fov=30.")
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        help="Profile name or YAML file, see 'mmpart profiles'. Default: local; with --truth "
+        "groundtruth."
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="One setting, as reconstruct.steps=200, mesh.kind=kaolin or "
+        "reconstruct.preset=preview (quick and rough, see 'mmpart profiles').",
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        parser=parse_seed,
+        metavar="INTEGER",
+        help=f"0 to {MAX_SEED}; every random choice follows from it.",
+    ),
+]
+Refresh = Annotated[
+    list[str] | None,
+    typer.Option(help="Do again: a stage, or stage:part, with all that depends on it."),
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Where artifacts are kept: a folder or s3://bucket/prefix. Default: {STORE_VARIABLE} "
+        f"from the environment, else ./{DEFAULT_STORE}."
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of the object. Default: the file's name; the folder's, where the file is only "
+        "called 'image', 'photo' or the like."
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Prefect's log.")]
+Output = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Folder or s3://bucket/prefix for the files of this one object. The same object is "
+        "replaced in place; a folder that holds another object or other files is refused.",
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Write to --output although it holds another object (which is replaced) or other "
+        "files (which stay).",
+    ),
+]
+ApprovedPlan = Annotated[Path | None, typer.Option(help="An approved plan of 'mmpart plan'.")]
+PlanFile = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Where to write the plan (JSON).")
+]
+
+
+@dataclass(frozen=True)
+class SharedOptions:
+    """What ``generate`` and ``plan`` both take.
+
+    Attributes:
+        inputs: image, components and configuration, as given.
+        seed: every random choice follows from it.
+        refresh: work to be done again.
+        quiet: no progress, no table.
+        verbose: Prefect's log on the terminal.
+    """
+
+    inputs: Inputs
+    seed: int
+    refresh: tuple[str, ...]
+    quiet: bool
+    verbose: bool
+
+
+def read_shared_options(
+    image: Image = None,
+    part: Parts = None,
+    components: Components = None,
+    truth: Truth = None,
+    camera: Camera = None,
+    name: Name = None,
+    profile: Profile = None,
+    settings: Settings = None,
+    seed: Seed = 0,
+    refresh: Refresh = None,
+    store: Store = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> SharedOptions:
+    """The shared options of a command line, in the order ``--help`` shows them."""
+    inputs = Inputs(
+        image=image,
+        parts=part or (),
+        components=components,
+        truth=truth,
+        camera=camera,
+        name=name,
+        profile=profile,
+        settings=settings or (),
+        store=store,
+    )
+    return SharedOptions(inputs, seed, tuple(refresh or ()), quiet, verbose)
+
+
+def with_shared_options(
+    command: Callable[Concatenate[SharedOptions, ...], None],
+) -> Callable[..., None]:
+    """A command that takes the shared options as well as its own.
+
+    Typer reads options from a function's signature, so the command is given one that holds both;
+    the first parameter of ``command`` receives the shared ones.
+    """
+    shared = inspect.signature(read_shared_options).parameters
+    own = list(inspect.signature(command).parameters.values())[1:]
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        common = {name: values.pop(name) for name in shared}
+        command(read_shared_options(**common), **values)
+
+    parameters = [*shared.values(), *own]
+    run.__dict__["__signature__"] = inspect.Signature(parameters)
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

@@ -1,0 +1,155 @@
+"""The command: whole runs with and without a Prefect server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.xdist_group("prefect")]
+PACKAGES = Path(__file__).resolve().parents[1] / "packages"
+
+
+@pytest.mark.usefixtures("prefect")
+def test_whole_run_then_cached_then_incomplete(
+    image: Path, counting_profile: Path, tmp_path: Path, journal: Any, mmpart: Any
+) -> None:
+    out = tmp_path / "out"
+    common = ["--profile", counting_profile, "--store", tmp_path / "store", "--output", out]
+    parts = ["--part", "hat", "--part", "man = bald"]
+    first = mmpart("generate", image, *parts, *common)
+    assert first.exit_code == 0, first.output
+    assert "hat: isolate made in" in first.stderr
+    assert str(out / "object.glb") in first.stdout
+    assert (out / "object.glb").read_bytes()[:4] == b"glTF"
+    assert json.loads((out / "manifest.json").read_text())
+    second = mmpart("generate", image, *parts, *common)
+    assert "hat: isolate cached" in second.stderr
+    assert "made in" not in second.stderr
+    silent = mmpart("generate", image, *parts, *common, "--quiet")
+    assert (silent.exit_code, silent.stdout, silent.stderr) == (0, "", "")
+    journal.break_down("isolate", "man")
+    broken = mmpart("generate", image, *parts, *common, "--refresh", "isolate:man", "--quiet")
+    assert broken.exit_code == 3
+    assert broken.stderr.startswith("man: isolate failed: isolate of man: out of order")
+    assert (out / "object.glb").is_file()
+    assert not (out / "parts" / "man.glb").exists()
+
+
+def joined(text: str) -> str:
+    """Text without the terminal's line breaks."""
+    return " ".join(text.split())
+
+
+@pytest.mark.usefixtures("prefect")
+def test_plan_says_what_would_run_and_can_be_edited(
+    image: Path, counting_profile: Path, tmp_path: Path, journal: Any, mmpart: Any
+) -> None:
+    common = ["--profile", counting_profile, "--store", tmp_path / "store"]
+    plan_file = tmp_path / "plan.json"
+    dry = mmpart("plan", image, "--part", "hat", "--part", "man = bald", "-o", plan_file, *common)
+    assert dry.exit_code == 0, dry.output
+    assert "plain man. bald" in dry.stdout
+    assert "9 of 9 pieces of work to do" in dry.stdout
+    assert "cost stated by their back-ends: $0.08; planning cost $0.01" in joined(dry.stdout)
+    assert [call[0] for call in journal.taken()] == ["plan"]
+    edited = plan_file.read_text().replace("plain hat", "woollen hat")
+    plan_file.write_text(edited)
+    made = mmpart("generate", image, "--plan", plan_file, "-o", tmp_path / "out", *common)
+    assert made.exit_code == 0, made.output
+    assert ("plan", "pair") not in journal.taken()
+    manifest = (tmp_path / "out" / "manifest.json").read_text()
+    assert "woollen hat" in manifest
+    again = mmpart("plan", image, "--part", "hat", "--part", "man = bald", *common)
+    assert "5 of 9 pieces of work to do" in again.stdout
+    assert "cost stated by their back-ends: $0.04; planning was cached" in joined(again.stdout)
+
+
+@pytest.mark.usefixtures("prefect")
+def test_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mmpart: Any) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "a-secret-value")
+    result = mmpart("doctor", "--store", tmp_path / "store")
+    assert result.exit_code == 0, result.output
+    assert "The local profile can run here." in result.stdout
+    assert "a-secret-value" not in result.output
+    (tmp_path / "file").write_text("in the way")
+    broken = mmpart("doctor", "--store", tmp_path / "file")
+    assert broken.exit_code == 1
+    assert "cannot run here: store" in broken.stdout
+
+
+def test_unreachable_server_is_status_2(
+    image: Path, counting_profile: Path, tmp_path: Path, journal: Any
+) -> None:
+    result = run_mmpart(
+        ["generate", image, "--part", "hat", "--profile", counting_profile],
+        tmp_path,
+        PREFECT_API_URL="http://127.0.0.1:9/api",
+    )
+    assert result.returncode == 2
+    assert "Prefect server http://127.0.0.1:9/api: cannot be reached" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_run_without_a_server(
+    image: Path, counting_profile: Path, tmp_path: Path, journal: Any
+) -> None:
+    arguments = ["generate", image, "--part", "hat", "--profile", counting_profile]
+    result = run_mmpart(arguments, tmp_path, PREFECT_HOME=str(tmp_path / "prefect"))
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "out" / "object.glb").is_file()
+    assert len(list((tmp_path / ".mmpart").glob("records/*/*.json"))) == 6
+    assert "INFO" not in result.stderr
+    assert "Finished in state" in (tmp_path / "out" / "mmpart.log").read_text()
+
+
+def test_ctrl_c_keeps_what_is_finished(
+    image: Path, counting_profile: Path, tmp_path: Path, journal: Any, prefect: str
+) -> None:
+    arguments = ["generate", image, "--part", "hat", "--profile", counting_profile]
+    seen = ""
+    environment = {"PREFECT_API_URL": prefect, "MMPART_COUNTING_SLEEP": "multiview:3"}
+    with start_mmpart(arguments, tmp_path, **environment) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            seen += line
+            if "hat: isolate made" in line:
+                time.sleep(0.3)
+                process.send_signal(signal.SIGINT)
+                break
+        seen += process.stderr.read()
+        assert process.wait(timeout=60) == 130, seen
+    assert "What was finished is kept" in seen
+    assert "Traceback" not in seen
+    records = sorted(path.parent.name for path in (tmp_path / ".mmpart").glob("records/*/*.json"))
+    assert {"isolate", "plan"} <= set(records)
+    assert "mesh" not in records
+
+
+def start_mmpart(arguments: list[Any], folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start the command in a process of its own, where the counting package is installed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *map(str, arguments)],
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(PACKAGES), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_mmpart(
+    arguments: list[Any], folder: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    process = start_mmpart(arguments, folder, **environment)
+    stdout, stderr = process.communicate(timeout=280)
+    return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)

@@ -1,0 +1,70 @@
+"""What a user gives, checked before anything starts."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from flows.inputs import Inputs, parse_camera, parse_setting, prepare_job
+from mmpart_core.errors import ConfigError, InputError, MissingDependencyError
+from mmpart_core.intake.plan_file import write_plan
+from mmpart_core.stages import run_stage
+
+
+def test_text_that_is_no_plan(image: Path, tmp_path: Path) -> None:
+    for content in ("{}", "[]", "not JSON", '{"records": {"prompts": [3]}, "object": "x"}'):
+        (tmp_path / "plan.json").write_text(content)
+        with pytest.raises(InputError, match="not a plan"):
+            prepare_job(
+                Inputs(image=image, plan=tmp_path / "plan.json", store=str(tmp_path / "store"))
+            )
+
+
+def test_a_plan_whose_records_were_edited_is_no_plan(image: Path, tmp_path: Path) -> None:
+    store, path = str(tmp_path / "store"), tmp_path / "plan.json"
+    job = prepare_job(Inputs(image=image, parts=["hat", "head"], store=store))
+    plan = run_stage("plan", {"request": job.request}, job.config.plan, job.store, 0)
+    write_plan(path, job.request, plan)
+    assert prepare_job(Inputs(image=image, plan=path, store=store)).plan == plan
+    content = json.loads(path.read_text())
+    content["records"]["prompts"][0]["index"] = 7
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="only its prompts may be edited"):
+        prepare_job(Inputs(image=image, plan=path, store=store))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("kaolin") is not None, reason="kaolin is installed")
+def test_a_missing_package_is_named_before_any_work(image: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    with pytest.raises(MissingDependencyError, match=r"mesh.kind 'kaolin'.*NVIDIA's index"):
+        prepare_job(
+            Inputs(image=image, parts=["hat"], settings=["mesh.kind=kaolin"], store=str(store))
+        )
+    assert not store.exists()
+
+
+def test_settings_are_yaml() -> None:
+    assert parse_setting("a.b=true") == ("a.b", True)
+    assert parse_setting("a.b=[1, 2]") == ("a.b", [1, 2])
+    assert parse_setting("a.b=x=y") == ("a.b", "x=y")
+
+
+def test_camera_has_defaults() -> None:
+    assert parse_camera(None).fov_deg == 30.0
+    view = parse_camera(" azimuth = 30, fov=45")
+    assert (view.azimuth_deg, view.elevation_deg, view.fov_deg) == (30.0, 20.0, 45.0)
+    with pytest.raises(ConfigError, match="azimuth=30"):
+        parse_camera("azimuth=fast")
+
+
+def test_store_comes_from_the_environment(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    inputs = Inputs(image=image, parts=["hat"])
+    assert prepare_job(inputs).store_url == ".mmpart"
+    monkeypatch.setenv("MMPART_STORE", str(tmp_path / "elsewhere"))
+    job = prepare_job(inputs)
+    assert job.store.has(job.request.image)
+    assert (tmp_path / "elsewhere" / "blobs").is_dir()
