@@ -9,12 +9,13 @@ from scipy.spatial import KDTree
 
 from evaluation.alignment import Bounds, Similarity
 from evaluation.functional import placement, sampling
+from evaluation.functional.boxes import box_around, used_vertices
 from evaluation.functional.distances import (
-    MINKOWSKI_ORDER,
     NearestDistances,
     Norm,
     nearest_distances,
     point_tree,
+    query_tree,
 )
 from evaluation.functional.penetration import penetration_pct, penetration_volume, solid_volume
 from evaluation.functional.topology import Topology, topology
@@ -40,12 +41,12 @@ class PreparedMesh:
     @cached_property
     def used(self) -> Float[np.ndarray, "K 3"]:
         """The vertices that faces use."""
-        return self.vertices[np.unique(self.faces)]
+        return used_vertices(self.vertices, self.faces)
 
     @cached_property
     def bounds(self) -> Bounds:
         """Lowest and highest corner."""
-        return self.used.min(axis=0), self.used.max(axis=0)
+        return box_around(self.used)
 
     @cached_property
     def centroid(self) -> Float[np.ndarray, "3"]:
@@ -84,8 +85,7 @@ class PreparedMesh:
         if motion.turns_nothing:
             low, high = (motion.apply(corner[None])[0] for corner in self.bounds)
             return low, high
-        moved = motion.apply(self.used)
-        return moved.min(axis=0), moved.max(axis=0)
+        return box_around(motion.apply(self.used))
 
     def voxels(self, motion: Similarity, pitch: float, *, filled: bool) -> VoxelGrid:
         """Occupied cells after a motion.
@@ -137,7 +137,7 @@ class PreparedSet:
     @cached_property
     def bounds(self) -> Bounds:
         """Box around all parts."""
-        return self.used.min(axis=0), self.used.max(axis=0)
+        return box_around(self.used)
 
     def union(self, names: Sequence[str]) -> PreparedMesh:
         """Some parts as one surface, in that order."""
@@ -256,8 +256,10 @@ def _inside(
     points: Float[np.ndarray, "P 3"], bounds: Bounds, margin: float
 ) -> Bool[np.ndarray, "P"]:
     """Which points are in a box, or nearer to it than the margin along each axis."""
-    inside = (points >= bounds[0] - margin) & (points <= bounds[1] + margin)
-    return np.asarray(inside.all(axis=-1))
+    inside = np.ones(len(points), dtype=bool)
+    for values, low, high in zip(points.T, bounds[0] - margin, bounds[1] + margin, strict=True):
+        inside &= (values >= low) & (values <= high)
+    return inside
 
 
 def _nearest(
@@ -272,13 +274,8 @@ def _nearest(
     if norm == "l1" and not motion.turns_nothing:
         # a Manhattan distance does not survive a rotation: the moved points need their own tree
         return nearest_distances(motion.apply(predicted), true, norm=norm)
-    order = MINKOWSKI_ORDER[norm]
-    to_truth, truth_index = truth.tree(count, seed).query(motion.apply(predicted), p=order)
+    true_tree, predicted_tree = truth.tree(count, seed), prediction.tree(count, seed)
+    forward = query_tree(true_tree, motion.apply(predicted), predicted_tree.indices, norm=norm)
     back = motion.inverse().apply(true)
-    to_prediction, prediction_index = prediction.tree(count, seed).query(back, p=order)
-    return NearestDistances(
-        np.asarray(to_truth),
-        np.asarray(to_prediction) * motion.scale,
-        np.asarray(truth_index),
-        np.asarray(prediction_index),
-    )
+    distances, index = query_tree(predicted_tree, back, true_tree.indices, norm=norm)
+    return NearestDistances.of_queries(forward, (distances * motion.scale, index))

@@ -9,6 +9,7 @@ from scipy.spatial import KDTree
 
 Norm = Literal["l1", "l2"]
 MINKOWSKI_ORDER: dict[Norm, int] = {"l1": 1, "l2": 2}
+_LEAF_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,15 @@ class NearestDistances:
     truth_index: Int[np.ndarray, "P"]
     prediction_index: Int[np.ndarray, "Q"]
 
+    @classmethod
+    def of_queries(
+        cls,
+        forward: tuple[Float[np.ndarray, "P"], Int[np.ndarray, "P"]],
+        backward: tuple[Float[np.ndarray, "Q"], Int[np.ndarray, "Q"]],
+    ) -> "NearestDistances":
+        """From two answers of ``query_tree``: of the prediction's points, of the truth's."""
+        return cls(forward[0], backward[0], forward[1], backward[1])
+
     def scaled(self, factor: float) -> "NearestDistances":
         """The distances after both sets are scaled alike; neighbours stay neighbours."""
         return replace(
@@ -37,8 +47,36 @@ class NearestDistances:
 
 
 def point_tree(points: Float[np.ndarray, "P 3"]) -> KDTree:
-    """A k-d tree, built fast: cells are split at their middle (scipy documentation)."""
-    return KDTree(points, balanced_tree=False, compact_nodes=False)
+    """A k-d tree, built fast: cells are split at their middle (scipy documentation).
+
+    Leaves are large because queries of thousands of points spend more on nodes than on points.
+    """
+    return KDTree(points, leafsize=_LEAF_SIZE, balanced_tree=False)
+
+
+def query_tree(
+    tree: KDTree,
+    points: Float[np.ndarray, "P 3"],
+    order: Int[np.ndarray, "P"],
+    *,
+    norm: Norm = "l2",
+    reach: float = np.inf,
+) -> tuple[Float[np.ndarray, "P"], Int[np.ndarray, "P"]]:
+    """Distance to, and index of, the nearest point of a tree.
+
+    Args:
+        tree: of the points that are searched.
+        points: what is asked for.
+        order: the points' numbers, neighbours after each other: the order of the leaves of their
+            own tree (``KDTree.indices``). One query then finds in the cache what the last one
+            read; the answer is the same in any order.
+        norm: of the distances.
+        reach: how far is looked; what is farther has an infinite distance.
+    """
+    found = tree.query(points[order], p=MINKOWSKI_ORDER[norm], distance_upper_bound=reach)
+    distances, index = np.empty_like(points[:, 0]), np.empty_like(order)
+    distances[order], index[order] = found
+    return distances, index
 
 
 def nearest_distances(
@@ -60,12 +98,8 @@ def nearest_distances(
     for name, points in (("prediction", prediction), ("truth", truth)):
         if not len(points) or not np.isfinite(points).all():
             raise ValueError(f"distances: expected finite points, {name} has {len(points)} points")
-    order = MINKOWSKI_ORDER[norm]
-    to_truth, truth_index = point_tree(truth).query(prediction, p=order)
-    to_prediction, prediction_index = point_tree(prediction).query(truth, p=order)
-    return NearestDistances(
-        np.asarray(to_truth),
-        np.asarray(to_prediction),
-        np.asarray(truth_index),
-        np.asarray(prediction_index),
+    true_tree, predicted_tree = point_tree(truth), point_tree(prediction)
+    return NearestDistances.of_queries(
+        query_tree(true_tree, prediction, predicted_tree.indices, norm=norm),
+        query_tree(predicted_tree, truth, true_tree.indices, norm=norm),
     )

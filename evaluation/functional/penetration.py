@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from evaluation.functional.boxes import box_around, used_vertices
+
 _COLUMNS = 64
 # Columns stand off the centres of their cells by an irrational share, so that none runs along an
 # edge of a box-shaped mesh.
@@ -35,8 +37,8 @@ def solid_volume(
         None where the mesh is open: fewer than 98 % of the columns leave it as often as they
         enter it.
     """
-    low, high = _box(vertices, faces)
-    return _shared(low, high, columns, (vertices, faces), (vertices, faces))
+    mesh = (vertices, faces)
+    return _shared(*_box(vertices, faces), columns, mesh, mesh)
 
 
 def penetration_volume(
@@ -92,7 +94,8 @@ def _shared(
     step = (high - low)[:2] / columns
     if not (step > 0).all():
         return 0.0
-    crossings = [_cross(vertices, faces, low, step, columns) for vertices, faces in (first, second)]
+    crossings = [_cross(*first, low, step, columns)]
+    crossings.append(crossings[0] if second is first else _cross(*second, low, step, columns))
     total = columns * columns
     sound = np.ones(total, dtype=bool)
     for found in crossings:
@@ -122,32 +125,34 @@ def _cross(
     """All crossings of a grid of columns with the faces of a mesh."""
     corners = vertices[faces]
     grid = (corners[..., :2] - low[:2]) / step - np.array(_OFFSET)
-    begin = np.clip(np.ceil(grid.min(axis=1)), 0, columns).astype(np.int64)
-    end = np.clip(np.floor(grid.max(axis=1)) + 1, 0, columns).astype(np.int64)
+    a, b, c = grid[:, 0], grid[:, 1], grid[:, 2]
+    begin = np.clip(np.ceil(np.minimum(np.minimum(a, b), c)), 0, columns).astype(np.int64)
+    end = np.clip(np.floor(np.maximum(np.maximum(a, b), c)) + 1, 0, columns).astype(np.int64)
     sizes = np.maximum(end - begin, 0)
-    counts = sizes.prod(axis=1)
+    counts = sizes[:, 0] * sizes[:, 1]
     face = np.repeat(np.arange(len(faces)), counts)
     rank = np.arange(len(face)) - np.repeat(np.cumsum(counts) - counts, counts)
     x = begin[face, 0] + rank // np.maximum(sizes[face, 1], 1)
     y = begin[face, 1] + rank % np.maximum(sizes[face, 1], 1)
-    a, b, c = (grid[face, corner] - np.stack([x, y], axis=-1) for corner in range(3))
-    weights = np.stack([_cross2(b, c), _cross2(c, a), _cross2(a, b)], axis=-1)
-    area = weights.sum(axis=-1)
-    hit = ((weights > 0).all(axis=-1) | (weights < 0).all(axis=-1)) & (area != 0)
-    height = (weights[hit] * corners[face[hit], :, 2]).sum(axis=-1) / area[hit]
+    p, q, r = ((each[face, 0] - x, each[face, 1] - y) for each in (a, b, c))
+    u, v, w = _cross2(q, r), _cross2(r, p), _cross2(p, q)
+    area = u + v + w
+    hit = ((u > 0) & (v > 0) & (w > 0)) | ((u < 0) & (v < 0) & (w < 0))
+    z = corners[face[hit], :, 2]
+    height = (u[hit] * z[:, 0] + v[hit] * z[:, 1] + w[hit] * z[:, 2]) / area[hit]
     # counter-clockwise seen from above is a face that looks up: going up, the solid is left
     turn = np.where(area[hit] > 0, -1, 1)
     return _Crossings(x[hit] * columns + y[hit], height, turn)
 
 
 def _cross2(
-    first: Float[np.ndarray, "K 2"], second: Float[np.ndarray, "K 2"]
+    first: tuple[Float[np.ndarray, "K"], Float[np.ndarray, "K"]],
+    second: tuple[Float[np.ndarray, "K"], Float[np.ndarray, "K"]],
 ) -> Float[np.ndarray, "K"]:
-    return first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    return first[0] * second[1] - first[1] * second[0]
 
 
 def _box(
     vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]
 ) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-    used = vertices[faces.ravel()]
-    return used.min(axis=0), used.max(axis=0)
+    return box_around(used_vertices(vertices, faces))

@@ -21,7 +21,7 @@ def surface_centroid(
     Raises:
         ValueError: a surface without area.
     """
-    corners = vertices[faces]
+    corners = vertices.take(faces, axis=0)
     areas = np.linalg.norm(
         np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=-1
     )

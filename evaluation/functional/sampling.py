@@ -28,7 +28,7 @@ def sample_surface(
     Raises:
         ValueError: a mesh without area.
     """
-    corners = vertices[faces]
+    corners = vertices.take(faces, axis=0)
     first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     crosses = np.cross(first, second)
     doubled = np.linalg.norm(crosses, axis=-1)

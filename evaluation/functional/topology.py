@@ -7,7 +7,10 @@ from jaxtyping import Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components as label_components
 
+from evaluation.functional.boxes import box_around, used_vertices
+
 _MERGE_SHARE = 1e-8
+_STEPS = 2.0**27
 
 
 @dataclass(frozen=True)
@@ -42,23 +45,31 @@ def topology(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) 
         Topology(watertight=False, open_edges=3, components=1)
     """
     merged = merge_vertices(vertices, faces)
-    alike = (merged == np.roll(merged, 1, axis=1)).any(axis=1)
-    merged = merged[~alike]
+    a, b, c = merged.T
+    merged = merged[(a != b) & (b != c) & (c != a)]
     if not len(merged):
         return Topology(watertight=False, open_edges=0, components=0)
     directed = np.concatenate([merged[:, [0, 1]], merged[:, [1, 2]], merged[:, [2, 0]]])
     size = int(merged.max()) + 1
-    forward = directed[:, 0] < directed[:, 1]
-    low, high = directed.min(axis=1), directed.max(axis=1)
-    _, edge, uses = np.unique(low * size + high, return_inverse=True, return_counts=True)
-    balance = np.bincount(edge.ravel(), weights=np.where(forward, 1.0, -1.0))
+    begin, end = directed.T
+    low, high = np.minimum(begin, end), np.maximum(begin, end)
+    edge = low * size + high
+    # closed: what runs along an edge one way are the same edges, once each, as the other way
+    up, down = np.sort(edge[begin < end]), np.sort(edge[begin > end])
+    watertight = np.array_equal(up, down) and bool((up[1:] != up[:-1]).all())
     links = coo_array((np.ones(len(directed)), (low, high)), shape=(size, size))
     _, label = label_components(links, directed=False)
     return Topology(
-        watertight=bool((uses == 2).all() and (balance == 0).all()),
-        open_edges=int((uses == 1).sum()),
-        components=len(np.unique(label[merged[:, 0]])),
+        watertight=watertight,
+        open_edges=0 if watertight else _single(np.sort(edge)),
+        components=int(np.count_nonzero(np.bincount(label[merged[:, 0]]))),
     )
+
+
+def _single(numbers: Int[np.ndarray, "E"]) -> int:
+    """How many of some sorted numbers occur once."""
+    new = np.concatenate([[True], numbers[1:] != numbers[:-1], [True]])
+    return int(np.count_nonzero(new[1:] & new[:-1]))
 
 
 def is_watertight(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> bool:
@@ -75,15 +86,16 @@ def merge_vertices(
     vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]
 ) -> Int[np.ndarray, "F 3"]:
     """Faces over merged vertices: equal positions get equal indices."""
-    used = vertices[faces.ravel()]
-    if not len(used):
+    if not len(faces):
         return np.zeros((0, 3), dtype=np.int64)
-    low = used.min(axis=0)
-    step = max(float(np.linalg.norm(used.max(axis=0) - low)) * _MERGE_SHARE, 1e-300)
-    cells = np.rint((vertices - low) / step)
-    order = np.lexsort(cells.T)
+    low, high = box_around(used_vertices(vertices, faces))
+    step = max(float(np.linalg.norm(high - low)) * _MERGE_SHARE, 1e-300)
+    x, y, z = np.rint((vertices - low) / step).T
+    # at most 1e8 steps along each axis, so two of them fit into one exact number
+    xy = x * _STEPS + y
+    order = np.lexsort((z, xy))
     new = np.ones(len(order), dtype=bool)
-    new[1:] = (cells[order][1:] != cells[order][:-1]).any(axis=1)
+    new[1:] = (np.diff(xy[order]) != 0) | (np.diff(z[order]) != 0)
     index = np.zeros(len(order), dtype=np.int64)
     index[order] = np.cumsum(new) - 1
     return index[faces]

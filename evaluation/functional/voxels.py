@@ -7,10 +7,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
+from evaluation.functional.boxes import box_around
 from mmpart_core.errors import GeometryError
 
 MAX_CELLS = 512
 _POINTS_AT_ONCE = 1 << 18
+_ROUNDS = 1.5 * 2.0**52
 
 
 @dataclass(frozen=True)
@@ -48,24 +50,34 @@ def voxelize_surface(
     Raises:
         GeometryError: vertices that are not finite, no faces, or an extent over ``MAX_CELLS``.
     """
-    corners = vertices[faces]
+    corners = vertices.take(faces, axis=0)
     if not len(faces) or not np.isfinite(corners).all():
         raise GeometryError(f"voxels: expected finite faces, got {len(faces)} faces")
     grid = _empty_grid(corners.reshape(-1, 3), pitch)
-    edges = corners - np.roll(corners, 1, axis=1)
-    longest = np.linalg.norm(edges, axis=-1).max(axis=-1)
-    halvings = np.ceil(np.log2(np.maximum(longest / (0.5 * pitch), 1.0))).astype(np.int64)
-    for level in np.unique(halvings):
+    halvings = np.ceil(np.log2(np.maximum(longest_edges(corners) / (0.5 * pitch), 1.0)))
+    for level in np.unique(halvings).astype(np.int64):
         weights = _face_lattice(int(level))
         chosen = corners[halvings == level]
         step = max(1, _POINTS_AT_ONCE // len(weights))
         for begin in range(0, len(chosen), step):
             part = chosen[begin : begin + step]
-            # a + w (b - a): a coordinate that is constant over the face stays exactly that
-            spans = part[:, 1:] - part[:, :1]
-            points = part[:, :1] + weights @ spans
-            _mark(grid, points.reshape(-1, 3), pitch)
+            # a + w (b - a): a coordinate that is constant over the face stays exactly that; all
+            # faces are one matrix product, since a product per face costs more than its numbers
+            first = part[:, 0].reshape(1, -1)
+            spans = (part[:, 1:].transpose(1, 0, 2)).reshape(2, -1) - first
+            _mark(grid, (weights @ spans + first).reshape(-1, 3), pitch)
     return grid
+
+
+def longest_edges(corners: Float[np.ndarray, "F 3 3"]) -> Float[np.ndarray, "F"]:
+    """Length of the longest edge of each triangle.
+
+    Args:
+        corners: positions of the three corners of each.
+    """
+    squares = [((corners[:, i] - corners[:, i - 1]) ** 2).T for i in range(3)]
+    lengths = [x + y + z for x, y, z in squares]
+    return np.sqrt(np.maximum(np.maximum(lengths[0], lengths[1]), lengths[2]))
 
 
 def voxelize_points(points: Float[np.ndarray, "P 3"], pitch: float) -> VoxelGrid:
@@ -123,8 +135,9 @@ def voxel_f_score(prediction: VoxelGrid, truth: VoxelGrid) -> float:
 
 def _empty_grid(points: Float[np.ndarray, "P 3"], pitch: float) -> VoxelGrid:
     """A grid around points with a margin of one cell: an interpolated point may round outwards."""
-    low = np.rint(points.min(axis=0) / pitch) - 1
-    shape = np.rint(points.max(axis=0) / pitch) - low + 2
+    lowest, highest = box_around(points)
+    low = np.rint(lowest / pitch) - 1
+    shape = np.rint(highest / pitch) - low + 2
     if shape.max() > MAX_CELLS:
         raise GeometryError(
             f"voxels: an extent of {shape.max():.0f} cells, at most {MAX_CELLS} are taken; "
@@ -137,8 +150,11 @@ def _mark(grid: VoxelGrid, points: Float[np.ndarray, "P 3"], pitch: float) -> No
     """Set the cells of points, in place."""
     _, ny, nz = grid.cells.shape
     strides = np.array([ny * nz, nz, 1], dtype=np.float64)
-    cells = np.rint(points / pitch)
-    # whole numbers below 2^53, so floating point is exact and the product is one pass
+    # adding and taking away 1.5 * 2^52 rounds half to even, as numpy.rint does, in a sixth of its
+    # time; what comes out are whole numbers below 2^53, so the product below is exact
+    cells = points / pitch
+    cells += _ROUNDS
+    cells -= _ROUNDS
     flat = cells @ strides - float(grid.origin @ strides)
     grid.cells.reshape(-1)[flat.astype(np.int64)] = True
 
