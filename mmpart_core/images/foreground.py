@@ -19,12 +19,16 @@ _PIECE_SHARE = 0.02
 _HOLE_SHARE = 0.001
 _FLOOR_CHROMA = 2.0
 _SHADOW_CHROMA = 7.0
-_SHADOW_TINT = 0.06  # chroma that a shadow on a plain ground may gain, per unit of its depth
+# Chroma above the hue limit that a shadow on a plain background may have, per unit of its depth.
+# More on the ground, where the object throws its colour back: in two studio photographs (a golden
+# robot, a painted teapot) it is 0.12 and 0.26 beside the feet, medians of 300 and 900 pixels.
+_SHADOW_TINT = 0.06
+_GROUND_TINT = 0.3
 _SHADOW_DEPTH = 45.0
 _SHADOW_SLOPE = 1.0  # L*a*b* per pixel; the edge of an object is steeper
 _NEUTRAL_SLOPE = 2.5  # the same for pixels of the very hue of the background
 _SHADOW_KEEPS = 0.5
-_SHADED_HOLE = 2.0
+_SHADED_HOLE, _SHADED_HUE = 2.0, 0.75  # of the threshold of distance, and of hue
 _GLINT_PX = 4  # a thin pale line within an object is a highlight on an edge
 _POCKET_GAP_PX = 6
 _SHADOW_RIM_PX = 4  # where a shadow is deepest, right at the object, it is steep too
@@ -109,7 +113,8 @@ def _find(rgb: UInt8[np.ndarray, "H W 3"], evidence: Evidence | None) -> Bool[np
     mask = _without_shadows(mask, model, smooth)
     if evidence is not None:
         mask = (mask | (evidence.on & near)) & evidence.possible
-    return _tidy(mask, model, low, high)
+    mask = _tidy(mask, model, low, high)
+    return _without_inner_shadows(mask, model, smooth) if model.plain else mask
 
 
 def _hue_limit(model: Background) -> float:
@@ -124,7 +129,8 @@ def _without_shadows(
     steepness, limit = _steepness(lab), np.full(mask.shape, _SHADOW_CHROMA)
     slope = np.full(mask.shape, _SHADOW_SLOPE)
     if model.plain:
-        limit = _hue_limit(model) + _SHADOW_TINT * np.maximum(-model.lightness, 0.0)
+        tint = _tint_allowed(mask)[:, None]
+        limit = _hue_limit(model) + tint * np.maximum(-model.lightness, 0.0)
         slope = np.where(model.chroma < 0.5 * limit, _NEUTRAL_SLOPE, _SHADOW_SLOPE)
     neutral = mask & (model.chroma < limit) & (model.distance < _SHADOW_DEPTH)
     soft = neutral & (steepness < slope)
@@ -137,6 +143,25 @@ def _without_shadows(
     kept = mask & ~shadow
     # An object as pale and smooth as a shadow would be lost as a whole: then it is no shadow.
     return kept if kept.sum() > _SHADOW_KEEPS * mask.sum() else mask
+
+
+def _without_inner_shadows(
+    mask: Bool[np.ndarray, "H W"], model: Background, lab: Float32[np.ndarray, "H W 3"]
+) -> Bool[np.ndarray, "H W"]:
+    """Let ground that is seen through the object, as between two legs, flow into shadows too."""
+    holes = morphology.holes(mask)
+    if not holes.any():
+        return mask
+    shadow = mask & ~_without_shadows(mask, model, lab)
+    return mask & ~morphology.touching(shadow, morphology.dilated(holes, 1))
+
+
+def _tint_allowed(mask: Bool[np.ndarray, "H W"]) -> Float32[np.ndarray, "H"]:
+    """Chroma per unit of depth by row: more from the object's middle down to its foot."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    top, foot = (float(rows[0]), float(rows[-1])) if len(rows) else (0.0, 1.0)
+    share = np.clip(2.0 * (np.arange(len(mask)) - top) / max(foot - top, 1.0) - 1.0, 0.0, 1.0)
+    return (_SHADOW_TINT + (_GROUND_TINT - _SHADOW_TINT) * share).astype(np.float32)
 
 
 def _pockets(
@@ -199,7 +224,7 @@ def _tidy(
         far, hue = (float(np.median(m[hole])) for m in (model.distance, model.chroma))
         is_background = far < low / 2.0
         if model.plain and morphology.opened(hole, _GLINT_PX).any():  # a shadow may lie on it
-            is_background |= far < _SHADED_HOLE * low and hue < 0.5 * _hue_limit(model)
+            is_background |= far < _SHADED_HOLE * low and hue < _SHADED_HUE * _hue_limit(model)
         if not is_background or hole.mean() < _HOLE_SHARE:
             mask |= hole
     return mask

@@ -75,6 +75,34 @@ def test_soft_shadow_is_left_out() -> None:
     assert iou(foreground_mask(opaque(image)), truth) > 0.93
 
 
+def test_shadow_that_has_taken_colour_from_the_object_is_left_out() -> None:
+    image, truth = plain(), disc(120, 150, 70)
+    shadow = cv2.GaussianBlur(disc(215, 160, 45).astype(np.float64), (0, 0), 12)[..., None]
+    image -= shadow * (40, 41, 47)  # warm: the object's gold on the ground
+    image[truth] = (200, 150, 60)
+    assert iou(foreground_mask(opaque(image)), truth) > 0.93
+
+
+def test_a_grey_piece_at_the_top_is_no_shadow() -> None:
+    image, truth = plain(), disc(190, 150, 80)
+    image[truth] = (160, 60, 30)
+    chimney = np.zeros_like(truth)
+    chimney[60:115, 130:170] = True
+    image[chimney] = cv2.GaussianBlur(image, (0, 0), 3)[chimney] * (0.86, 0.87, 0.84)
+    found = foreground_mask(opaque(image))
+    assert iou(found, truth | chimney) > 0.95
+
+
+def test_shadow_around_ground_seen_between_two_legs_is_left_out() -> None:
+    image = plain()
+    truth = disc(150, 150, 100) & ~disc(175, 150, 45)
+    image[disc(175, 150, 60)] -= (8, 9, 11)
+    shadow = cv2.GaussianBlur(disc(205, 150, 22).astype(np.float64), (0, 0), 6)[..., None]
+    image -= shadow * (12, 13, 15)
+    image[truth] = (160, 60, 30)
+    assert iou(foreground_mask(opaque(image)), truth) > 0.97
+
+
 def test_shadowed_ground_between_two_feet_is_left_out() -> None:
     image = plain()
     gap = np.zeros((SIDE, SIDE), dtype=bool)
