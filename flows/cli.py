@@ -11,6 +11,7 @@ from importlib.metadata import version as installed_version
 import typer
 from rich.console import Console
 
+from flows.cli_evaluate import add_commands
 from flows.cli_group import OneLineGroup
 from flows.cli_options import (
     ApprovedPlan,
@@ -31,8 +32,9 @@ from flows.cli_run import (
     parse_refreshes_early,
     plan_job,
 )
-from flows.inputs import find_config, prepare_job, profile_names
+from flows.inputs import prepare_job
 from flows.output_folder import check_output
+from flows.profiles import find_config, profile_names
 from mmpart_core.backends import STAGES
 from mmpart_core.errors import ConfigError
 
@@ -104,6 +106,9 @@ def profiles() -> None:
 def version() -> None:
     """The installed version."""
     Console(highlight=False).print(installed_version("mmpart"))
+
+
+add_commands(app)
 
 
 def main() -> None:

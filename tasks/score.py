@@ -1,6 +1,5 @@
 """Scoring one object under one protocol as a Prefect task."""
 
-from concurrent.futures import Executor
 from contextvars import ContextVar
 
 from prefect import task
@@ -11,9 +10,11 @@ from evaluation.rows import ObjectScore
 from mmpart_core.records import Record
 from tasks._caching import raise_if_unreadable
 from tasks._options import stage_options
+from tasks._score_pool import ScoringHere, ScoringPool
 
-# Where the work is done; None for this process. A live pool is no parameter of a task.
-scoring_pool: ContextVar[Executor | None] = ContextVar("mmpart_scoring_pool", default=None)
+# Where the work is done. A live pool is no parameter of a task.
+_HERE = ScoringHere()
+scoring_pool: ContextVar[ScoringPool] = ContextVar("mmpart_scoring_pool", default=_HERE)
 
 
 class ScoreWork(Record):
@@ -41,15 +42,12 @@ class ScoreWork(Record):
 
 @task(**stage_options("score"))
 def score_object(work: ScoreWork) -> ObjectScore:
-    """Score one object, in a process of the flow's pool where there is one.
+    """Score one object wherever the flow has its scores computed.
 
     Raises:
         InputError: the truth cannot be read, or files changed meanwhile.
+        StageError: the process that did it died.
         StorageError: the cache could not be read.
     """
     raise_if_unreadable(work.key)
-    arguments = (work.inputs, work.digest, work.protocol, work.look)
-    pool = scoring_pool.get()
-    if pool is None:
-        return score_files(*arguments)
-    return pool.submit(score_files, *arguments).result()
+    return scoring_pool.get().run(score_files, work.inputs, work.digest, work.protocol, work.look)

@@ -61,6 +61,7 @@ class ReportOptions:
     Attributes:
         title: of the page.
         command: how to make it again; empty to leave it out.
+        notes: what else to know about the run, a sentence each.
         load_pair: gives an object and its prediction by data set and id, for pictures of the
             worst cases; None for a report without pictures.
         worst_count: how many worst cases to show, under the default protocol or else the first.
@@ -71,6 +72,7 @@ class ReportOptions:
 
     title: str = "Evaluation"
     command: str = ""
+    notes: Sequence[str] = ()
     load_pair: PairLoader | None = None
     worst_count: int = WORST_COUNT
     attributions: Sequence[Attribution] = ()

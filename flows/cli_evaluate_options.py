@@ -1,0 +1,132 @@
+"""Options of the commands that measure, as groups; each field is one option."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from flows.cli_options import Seed, Settings, Store
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """What is scored, how, and where the scores go."""
+
+    dataset: Annotated[
+        Path, typer.Argument(help="Folder of the data set, for instance of GLBs with named parts.")
+    ]
+    report: Annotated[
+        Path, typer.Option("--report", "-r", help="Folder for rows, tables and page.")
+    ] = Path("report")
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(help="How to score: mmpart (default), partcrafter, ... Repeatable."),
+    ] = None
+    loader: Annotated[
+        str | None, typer.Option(help="Layout of the data set. Default: told by its files.")
+    ] = None
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many objects.")] = None
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only the object of this name. Repeatable.")
+    ] = None
+    appearance: Annotated[
+        bool,
+        typer.Option("--appearance/--no-appearance", help="Also compare renders of both sides."),
+    ] = True
+    pool: Annotated[
+        Literal["auto", "here", "processes", "dask"],
+        typer.Option(help="Where scores are computed; auto: processes unless objects are few."),
+    ] = "auto"
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Scoring processes. Default: one per core.")
+    ] = None
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask scheduler that scores are sent to: tcp://host:8786.")
+    ] = None
+    store: Store = None
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show Prefect's log.")] = False
+
+
+@dataclass(frozen=True)
+class PredictionOptions:
+    """Which predictions."""
+
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            "--predictions", "-p", help="Folder of what any method made: <object>/ or <object>.glb."
+        ),
+    ] = None
+    frame: Annotated[
+        Literal["truth", "unit_sphere", "unit_box", "half_box", "own"],
+        typer.Option(help="Whose coordinates they are in; MMPart's own output says it itself."),
+    ] = "truth"
+    up: Annotated[
+        Literal["y", "z"], typer.Option(help="Upright axis of formats that do not say it.")
+    ] = "y"
+
+
+@dataclass(frozen=True)
+class GenerationOptions:
+    """How predictions are made from the true objects."""
+
+    profile: Annotated[
+        str, typer.Option(help="Profile name or YAML file, see 'mmpart profiles'.")
+    ] = "local"
+    settings: Settings = None
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for what is generated.")
+    ] = Path("out")
+    camera: Annotated[
+        str,
+        typer.Option(help="Where the input image is taken from: azimuth=30,elevation=20,fov=30."),
+    ] = "azimuth=30,elevation=20"
+    regions: Annotated[
+        Literal["truth", "none"],
+        typer.Option(help="Give components the box around their visible pixels, or names only."),
+    ] = "truth"
+    size_px: Annotated[
+        int, typer.Option(min=64, max=4096, help="Side of the input image in pixels.")
+    ] = 640
+    seed: Seed = 0
+
+
+def with_options(*groups: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command whose first parameters are groups of options.
+
+    Typer reads options from a function's signature, so the command is given one that holds the
+    fields of all groups, and then its own.
+
+    Args:
+        groups: dataclasses whose fields are annotated for Typer.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command).parameters.values())[len(groups) :]
+        shared = [_parameter(field) for group in groups for field in fields(group)]
+        parameters = [*shared, *own]
+
+        @wraps(command)
+        def run(**values: Any) -> None:
+            filled = [
+                group(**{field.name: values.pop(field.name) for field in fields(group)})
+                for group in groups
+            ]
+            command(*filled, **values)
+
+        run.__dict__["__signature__"] = inspect.Signature(parameters)
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
+
+    return decorate
+
+
+def _parameter(field: Any) -> inspect.Parameter:
+    default = inspect.Parameter.empty if field.default is MISSING else field.default
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Parameter(field.name, kind, default=default, annotation=field.type)

@@ -1,0 +1,68 @@
+"""How the measuring commands run their flows, and what they end with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from evaluation.reporting.summary import LevelSummary, summarize
+from evaluation.reporting.wording import (
+    headline_metrics,
+    mean_text,
+    metric_title,
+    percent,
+)
+from flows.cli_prefect import set_environment
+from flows.cli_run import INCOMPLETE, running
+from flows.evaluation_job import EvaluationJob, describe_job
+
+
+def run_evaluation(job: EvaluationJob, console: Console, quiet: bool, verbose: bool) -> None:
+    """Run the flow, print the table; objects that failed are named even when quiet.
+
+    Raises:
+        typer.Exit: 3 where some object failed or could not be scored.
+    """
+    set_environment(verbose)
+    from flows.evaluate_dataset import evaluate_dataset, incomplete_objects
+    from flows.evaluation_progress import evaluation_shown
+
+    with running(console, quiet, verbose, Path(job.report)), evaluation_shown(console, quiet):
+        rows = evaluate_dataset(job=job)
+    if not quiet:
+        for note in describe_job(job):
+            console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        out = Console(highlight=False)
+        print_summaries(out, summarize(rows))
+        out.print(str(Path(job.report) / "index.html"), markup=False, soft_wrap=True)
+    end_incomplete(incomplete_objects(job, rows), console)
+
+
+def end_incomplete(lines: Sequence[str], console: Console) -> None:
+    """Name what is incomplete.
+
+    Raises:
+        typer.Exit: 3 where anything is.
+    """
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if lines:
+        raise typer.Exit(INCOMPLETE)
+
+
+def print_summaries(console: Console, summaries: Sequence[LevelSummary]) -> None:
+    """A table per protocol: a line per metric, a column per level."""
+    whole = [summary for summary in summaries if summary.category is None]
+    for protocol in dict.fromkeys(summary.protocol for summary in whole):
+        levels = [summary for summary in whole if summary.protocol == protocol]
+        table = Table(title=f"Protocol {protocol.name}", title_justify="left")
+        table.add_column("")
+        for level in levels:
+            table.add_column(level.level, justify="right")
+        table.add_row("rows", *(str(level.rows) for level in levels))
+        table.add_row("failed", *(percent(level.failure_rate) for level in levels))
+        for metric in headline_metrics(levels):
+            table.add_row(metric_title(metric), *(mean_text(level.metric(metric)) for level in levels))
+        console.print(table)
