@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.cli_prefect import check_server
-from flows.inputs import DEFAULT_STORE, STORE_VARIABLE, find_config, profile_names
+from flows.inputs import DEFAULT_STORE, STORE_VARIABLE
+from flows.profiles import find_config, profile_names
 from mmpart_core import backends
 from mmpart_core.errors import BackendError, ConfigError, StorageError
 from mmpart_core.geometry.cameras import orbit_camera, pixel_rays

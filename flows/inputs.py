@@ -1,18 +1,15 @@
 """Turns what a user gives into a configuration and a request; every mistake is one message."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from flows.profiles import find_config
 from mmpart_core import backends
-from mmpart_core.config import PipelineConfig, explain_validation, read_profile
+from mmpart_core.config import PipelineConfig, explain_validation
 from mmpart_core.errors import ConfigError, InputError
 from mmpart_core.intake.components import (
     ComponentEntry,
@@ -20,7 +17,8 @@ from mmpart_core.intake.components import (
     parse_part,
     read_components,
 )
-from mmpart_core.intake.plan_file import read_plan
+from mmpart_core.intake.names import clean_name
+from mmpart_core.intake.plan_file import PlanFile, check_plan, read_plan_file
 from mmpart_core.intake.request import build_request
 from mmpart_core.intake.truth import request_from_truth
 from mmpart_core.records import ComponentRequest, InputView, ObjectRequest, PartPlan
@@ -30,6 +28,12 @@ from mmpart_core.storage.opening import open_store
 
 STORE_VARIABLE = "MMPART_STORE"
 DEFAULT_STORE = ".mmpart"
+_NO_IMAGE = "no image; give one (PNG, JPEG or WebP), or a known scene with --truth"
+# What cameras, browsers and exporters call a file when nobody says what is on it.
+_GENERIC_NAMES = frozenset(
+    ("image", "images", "img", "photo", "photograph", "picture", "pic", "input", "source",
+     "untitled", "unnamed", "scene", "model", "mesh", "object", "download", "screenshot", "render")
+)  # fmt: skip
 CAMERA_FIELDS = {"azimuth": "azimuth_deg", "elevation": "elevation_deg", "fov": "fov_deg"}
 
 
@@ -92,12 +96,28 @@ def prepare_job(inputs: Inputs) -> Job:
     store_url = inputs.store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     check_store_address(store_url)
     store = open_store(store_url)
-    entries = read_entries(inputs) if inputs.truth is None and inputs.plan is None else ()
+    planned = read_plan_file(inputs.plan) if inputs.plan else None
+    if planned is not None:
+        view = _planned_view(inputs, view, planned)
+    _check_has_components(inputs)
     store.probe()
-    request = _build(inputs, config, view, entries, store)
+    request = _build(inputs, config, view, planned, store)
     _check_truth(request, config)
-    plan = read_plan(inputs.plan, request, store) if inputs.plan else None
-    return Job(request, config, store_url, plan)
+    if planned is not None:
+        check_plan(planned, request, store)
+    return Job(request, config, store_url, planned.plan if planned else None)
+
+
+def _planned_view(inputs: Inputs, view: InputView, planned: PlanFile) -> InputView:
+    """The view a plan was made for; another one needs another plan."""
+    if inputs.camera is not None and view != planned.view:
+        made = planned.view
+        raise InputError(
+            f"--camera '{inputs.camera}': the plan was made for azimuth={made.azimuth_deg:g},"
+            f"elevation={made.elevation_deg:g},fov={made.fov_deg:g}; leave out --camera, or plan "
+            "again"
+        )
+    return planned.view
 
 
 def check_store_address(url: str) -> None:
@@ -114,52 +134,6 @@ def check_store_address(url: str) -> None:
 def default_profile(inputs: Inputs) -> str:
     """``groundtruth`` for a known scene, else ``local``."""
     return "groundtruth" if inputs.truth else "local"
-
-
-def profile_names() -> list[str]:
-    """The profiles that come with MMPart."""
-    folder = files("deployments") / "profiles"
-    return sorted(
-        entry.name.removesuffix(".yaml")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".yaml")
-    )
-
-
-def find_config(profile: str, settings: Sequence[str] = ()) -> PipelineConfig:
-    """A profile by name or file, with ``stage.setting=value`` applied.
-
-    Raises:
-        ConfigError: no such profile, or a setting that does not fit.
-    """
-    if profile in profile_names():
-        path = Path(str(files("deployments") / "profiles" / f"{profile}.yaml"))
-    elif profile.endswith((".yaml", ".yml")) or Path(profile).is_file():
-        path = Path(profile)
-    else:
-        raise ConfigError(
-            f"profile '{profile}': expected one of {', '.join(profile_names())}, or a YAML file"
-        )
-    return read_profile(path, dict(map(parse_setting, settings)))
-
-
-def parse_setting(text: str) -> tuple[str, Any]:
-    """``reconstruct.steps=200`` -> name and value; the value is read as YAML.
-
-    Raises:
-        ConfigError: no ``=``, no name, or a value that is not YAML.
-
-    Example:
-        >>> parse_setting("reconstruct.steps=200")
-        ('reconstruct.steps', 200)
-    """
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise ConfigError(f"--set '{text}': expected <stage>.<setting>=<value>")
-    try:
-        return name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set '{text}': '{value}' is not a YAML value; quote it") from error
 
 
 def parse_camera(text: str | None) -> InputView:
@@ -190,103 +164,100 @@ def check_choice_of_inputs(inputs: Inputs) -> None:
     Raises:
         InputError: what is missing or too much.
     """
-    if inputs.truth is not None and (inputs.image or inputs.components or inputs.plan):
+    if inputs.truth is not None and (inputs.image or inputs.components):
         raise InputError(
-            "--truth: a known scene is its own image and component list; leave out the image, "
-            "--components and --plan (--part NAME picks nodes)"
+            "--truth: a known scene is its own image and component list; leave out the image and "
+            "--components (--part NAME picks nodes)"
         )
     if inputs.truth is None and inputs.image is None:
-        raise InputError("no image; give one (PNG, JPEG or WebP), or a known scene with --truth")
+        raise InputError(_NO_IMAGE)
     if inputs.plan is not None and (inputs.parts or inputs.components):
         raise InputError("--plan: the plan says which parts to make; leave out --part/--components")
 
 
 def read_entries(inputs: Inputs) -> tuple[ComponentEntry, ...]:
-    """The components of ``--components`` and ``--part``, in this order.
+    """The components of ``--components`` and ``--part``, in this order; none for all of a scene.
 
     Raises:
-        InputError: none, or some that cannot be used.
+        InputError: none for an image, or some that cannot be used.
     """
     listed = read_components(inputs.components) if inputs.components else ()
     single = tuple(parse_part(text) for text in inputs.parts)
-    if not listed and not single:
+    if not listed and not single and inputs.truth is not None:
+        return ()
+    return check_components([*listed, *single], "--components and --part")
+
+
+def _check_has_components(inputs: Inputs) -> None:
+    given = inputs.parts or inputs.components or inputs.plan or inputs.truth
+    if not given:
         raise InputError(
             'no components; name each part to make with --part "hat" (or "man = the head under '
             'the hat is bald"), or give a list with --components'
         )
-    return check_components([*listed, *single], "--components and --part")
 
 
 def _build(
     inputs: Inputs,
     config: PipelineConfig,
     view: InputView,
-    entries: Sequence[ComponentEntry],
+    planned: PlanFile | None,
     store: BlobStore,
 ) -> ObjectRequest:
+    if planned is not None:
+        components = planned.components
+        entries = tuple(ComponentEntry(name=component.name) for component in components)
+    else:
+        components, entries = (), read_entries(inputs)
+    name = object_name(inputs, planned)
     if inputs.truth is not None:
-        nodes = [parse_part(text).name for text in inputs.parts] or None
-        return request_from_truth(
-            inputs.truth, view=view, store=store, name=inputs.name, components=nodes
+        nodes = [entry.name for entry in entries] or None
+        request = request_from_truth(
+            inputs.truth, view=view, store=store, name=name, components=nodes
         )
-    if inputs.image is None:
-        raise InputError("no image; give one (PNG, JPEG or WebP)")
-    components, name = (), inputs.name
-    if inputs.plan is not None:
-        components, planned_name = planned_components(inputs.plan)
-        entries = [ComponentEntry(name=component.name) for component in components]
-        name = name or planned_name
-    request = build_request(
-        inputs.image, entries, store=store, name=name, view=view, input_config=config.input
-    )
+        components = components or _with_words(request, entries)
+    elif inputs.image is not None:
+        request = build_request(
+            inputs.image, entries, store=store, name=name, view=view, input_config=config.input
+        )
+    else:
+        raise InputError(_NO_IMAGE)
     return request.model_copy(update={"components": components}) if components else request
 
 
-def _check_lists(plan: PartPlan) -> None:
-    count = len(plan.prompts)
-    for position, prompt in enumerate(plan.prompts):
-        if prompt.index != position or {len(prompt.regions), len(prompt.counts)} != {count}:
-            raise ValueError(f"record {position} does not fit the list of {count} components")
+def _with_words(
+    request: ObjectRequest, entries: Sequence[ComponentEntry]
+) -> tuple[ComponentRequest, ...]:
+    """A known scene's components with the user's words on hidden areas."""
+    return tuple(
+        component.model_copy(update={"hidden": entry.hidden})
+        for component, entry in zip(request.components, entries, strict=False)
+    )
 
 
-def planned_components(path: Path) -> tuple[tuple[ComponentRequest, ...], str | None]:
-    """The components a plan was made for, and the object's name; ``read_plan`` checks the rest.
+def object_name(inputs: Inputs, planned: PlanFile | None = None) -> str | None:
+    """What to call the object, before it is made file-safe; None where nothing says so.
+
+    The user's word, else the plan's, else the file's name without its ending. A file that is only
+    called ``image`` or the like takes its folder's name.
 
     Raises:
-        InputError: the file is absent or no plan.
+        InputError: a name with a slash or a control character, or one that is too long.
+
+    Example:
+        >>> object_name(Inputs(image=Path("/pictures/lamp/image.png")))
+        'lamp'
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        plan = PartPlan.model_validate_json(
-            json.dumps(
-                {
-                    **content["records"],
-                    "prompts": [
-                        {**record, "prompt": record.get("prompt", "-")}
-                        for record in content["records"]["prompts"]
-                    ],
-                }
-            )
-        )
-        name = str(content["object"])
-        _check_lists(plan)
-    except OSError as error:
-        raise InputError(f"plan '{path}': cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"plan '{path}': not a plan that 'mmpart plan' wrote ({type(error).__name__}); only "
-            "its prompts may be edited; make it again"
-        ) from error
-    components = tuple(
-        ComponentRequest(
-            name=prompt.component,
-            hidden=prompt.hidden,
-            region=prompt.regions[prompt.index],
-            count=prompt.counts[prompt.index],
-        )
-        for prompt in plan.prompts
-    )
-    return components, name
+    if inputs.name is not None:
+        return clean_name(inputs.name, "--name")
+    if planned is not None:
+        return planned.object_name
+    source = inputs.truth or inputs.image
+    if source is None:
+        return None
+    folder = source.expanduser().absolute().parent.name
+    says_nothing = source.stem.casefold() in _GENERIC_NAMES
+    return folder if says_nothing and folder else source.stem
 
 
 def _check_truth(request: ObjectRequest, config: PipelineConfig) -> None:

@@ -1,6 +1,7 @@
 """A plan as a file that people read, edit and give back."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ from pydantic import ValidationError
 
 from mmpart_core.errors import InputError
 from mmpart_core.intake.component_files import parse_json, read_text
-from mmpart_core.records import ObjectRequest, PartPlan
+from mmpart_core.quoting import quoted, quoted_list, shortened
+from mmpart_core.records import ComponentRequest, InputView, ObjectRequest, PartPlan
+from mmpart_core.settings_words import fault_in_words
 from mmpart_core.storage.blob_store import BlobStore
 
 FORMAT = 1
@@ -16,7 +19,7 @@ _NOTE = (
     "Edit the lines under 'prompt' as you like; they are joined by line breaks. Leave 'records' as "
     "it is: it ties the plan to its image and components."
 )
-_KEYS = ("mmpart_plan", "note", "object", "image_sha256", "prompts", "records")
+_KEYS = ("mmpart_plan", "note", "object", "image_sha256", "view", "prompts", "records")
 
 
 def plan_text(request: ObjectRequest, plan: PartPlan) -> str:
@@ -31,6 +34,7 @@ def plan_text(request: ObjectRequest, plan: PartPlan) -> str:
         "note": _NOTE,
         "object": request.name,
         "image_sha256": request.image.sha256,
+        "view": request.view.model_dump(mode="json"),
         "prompts": prompts,
         "records": records,
     }
@@ -49,36 +53,99 @@ def write_plan(path: Path, request: ObjectRequest, plan: PartPlan) -> None:
         raise InputError(f"plan '{path}': cannot be written ({error.strerror})") from error
 
 
-def read_plan(path: Path, request: ObjectRequest, store: BlobStore) -> PartPlan:
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan file as it was read, not yet tied to a request.
+
+    Attributes:
+        file_name: for messages.
+        object_name: what the object was called.
+        image_sha256: digest of the image it was made for.
+        view: the input view it was made for.
+        plan: with the edited prompts.
+    """
+
+    file_name: str
+    object_name: str
+    image_sha256: str
+    view: InputView
+    plan: PartPlan
+
+    @property
+    def components(self) -> tuple[ComponentRequest, ...]:
+        """The components it was made for, in their order."""
+        return tuple(
+            ComponentRequest(
+                name=prompt.component,
+                hidden=prompt.hidden,
+                region=prompt.regions[prompt.index],
+                count=prompt.counts[prompt.index],
+            )
+            for prompt in self.plan.prompts
+        )
+
+
+def read_plan_file(path: Path) -> PlanFile:
     """Read a plan that may have been edited; edited prompts are taken over.
 
+    Raises:
+        InputError: absent, or not a plan; the message names what is wrong.
+    """
+    content = parse_json(read_text(path, "plan"), path.name)
+    _check_form(content, path.name)
+    texts = _prompt_texts(content["prompts"], path.name)
+    plan = _merged(content["records"], texts, path.name)
+    try:
+        view = InputView.model_validate(content["view"])
+    except ValidationError as error:
+        raise InputError(f"{path.name}: 'view' was altered; plan again") from error
+    return PlanFile(
+        file_name=path.name,
+        object_name=str(content["object"]),
+        image_sha256=str(content["image_sha256"]),
+        view=view,
+        plan=plan,
+    )
+
+
+def read_plan(path: Path, request: ObjectRequest, store: BlobStore) -> PartPlan:
+    """Read a plan for a request; see ``read_plan_file`` and ``check_plan``.
+
+    Raises:
+        InputError: not a plan, or one for something else.
+    """
+    planned = read_plan_file(path)
+    check_plan(planned, request, store)
+    return planned.plan
+
+
+def check_plan(planned: PlanFile, request: ObjectRequest, store: BlobStore) -> None:
+    """Refuse a plan that was made for something else.
+
     Args:
-        path: the file.
-        request: what the plan must belong to.
+        planned: the plan.
+        request: what it must belong to.
         store: must hold the plan's foreground mask.
 
     Raises:
-        InputError: not a plan, or one for another image, other components, other regions or
-            another store; the message names the difference.
+        InputError: another image, other components, other regions or another store; the message
+            names the difference.
     """
-    content = parse_json(read_text(path), path.name)
-    _check_form(content, path.name)
-    if content["image_sha256"] != request.image.sha256:
+    plan, file_name = planned.plan, planned.file_name
+    if planned.image_sha256 != request.image.sha256:
         raise InputError(
-            f"{path.name}: made for image {str(content['image_sha256'])[:12]}, the request has "
-            f"image {request.image.sha256[:12]}; plan again, or give the plan's own image (and the "
-            "same input.max_side_px)"
+            f"{file_name}: made for image {planned.image_sha256[:12]}, the request has "
+            f"image {request.image.sha256[:12]}; plan again, or give the plan's own image or known "
+            "scene (and the same input.max_side_px)"
         )
-    texts = _prompt_texts(content["prompts"], path.name)
-    _check_names([name for name, _ in texts], request, path.name)
-    plan = _merged(content["records"], texts, path.name)
-    _check_matches(plan, request, path.name)
+    planned_names = [prompt.component for prompt in plan.prompts]
+    _check_names(planned_names, [each.name for each in request.components], file_name)
+    _check_matches(plan, request, file_name)
     if not store.has(plan.foreground):
         raise InputError(
-            f"{path.name}: its foreground mask {plan.foreground.sha256[:12]} is not in the store; "
+            f"{file_name}: its foreground mask {plan.foreground.sha256[:12]} is not in the store; "
             "plan again, or use the store it was planned in"
         )
-    return plan
 
 
 def _check_form(content: Any, file_name: str) -> None:
@@ -89,8 +156,7 @@ def _check_form(content: Any, file_name: str) -> None:
     if set(content) != set(_KEYS):
         wrong = sorted(set(content) ^ set(_KEYS))
         raise InputError(
-            f"{file_name}: unknown or missing {', '.join(map(repr, wrong))}; expected are "
-            f"{', '.join(_KEYS)}"
+            f"{file_name}: unknown or missing {quoted_list(wrong)}; expected are {', '.join(_KEYS)}"
         )
 
 
@@ -109,40 +175,54 @@ def _prompt_texts(prompts: Any, file_name: str) -> list[tuple[str, str]]:
             raise InputError(f"{where}: 'prompt' must be text or a list of lines")
         text = "\n".join(lines)
         if not text.strip():
-            raise InputError(f"{where}: the prompt of '{entry['component']}' is empty; write one")
+            raise InputError(
+                f"{where}: the prompt of {quoted(entry['component'])} is empty; write one"
+            )
         texts.append((str(entry["component"]), text))
     return texts
 
 
-def _check_names(names: list[str], request: ObjectRequest, file_name: str) -> None:
-    expected = [component.name for component in request.components]
+def _check_names(names: list[str], expected: list[str], file_name: str) -> None:
     if names == expected:
         return
     differing = sorted(set(names) ^ set(expected))
-    what = f"differing: {', '.join(differing)}" if differing else "the order differs"
+    what = f"differing: {quoted_list(differing)}" if differing else "the order differs"
     raise InputError(
-        f"{file_name}: prompts for {', '.join(names) or 'nothing'}; the request has "
-        f"{', '.join(expected)} ({what}); plan again, or give the plan's own component list"
+        f"{file_name}: prompts for {quoted_list(names) or 'nothing'}, but "
+        f"{quoted_list(expected)} expected ({what}); edit only the words of the prompts, plan "
+        "again, or give the plan's own component list"
     )
 
 
 def _merged(records: Any, texts: list[tuple[str, str]], file_name: str) -> PartPlan:
     entries = records.get("prompts") if isinstance(records, dict) else None
-    if (
-        not isinstance(entries, list)
-        or len(entries) != len(texts)
-        or not all(isinstance(entry, dict) for entry in entries)
-    ):
-        raise InputError(f"{file_name}: 'records' was altered; plan again and edit prompts only")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise InputError(f"{file_name}: 'records' was altered; plan again and edit only prompts")
+    names = [name for name, _ in texts]
+    _check_names(names, [str(entry.get("component")) for entry in entries], file_name)
     prompts = [{**entry, "prompt": text} for entry, (_, text) in zip(entries, texts, strict=True)]
     try:
-        return PartPlan.model_validate({**records, "prompts": prompts})
+        plan = PartPlan.model_validate({**records, "prompts": prompts})
     except ValidationError as error:
         fault = error.errors()[0]
+        place = shortened(".".join(map(str, fault["loc"])))
         raise InputError(
-            f"{file_name}: records.{'.'.join(map(str, fault['loc']))}: {fault['msg']}; plan again "
-            "and edit prompts only"
+            f"{file_name}: records.{place}: {fault_in_words(fault)}; plan again and edit only "
+            "prompts"
         ) from error
+    _check_records(plan, file_name)
+    return plan
+
+
+def _check_records(plan: PartPlan, file_name: str) -> None:
+    """Refuse records that do not fit each other."""
+    count = len(plan.prompts)
+    for position, prompt in enumerate(plan.prompts):
+        if prompt.index != position or {len(prompt.regions), len(prompt.counts)} != {count}:
+            raise InputError(
+                f"{file_name}: records.prompts.{position} does not fit the list of {count} "
+                "components; plan again and edit only prompts"
+            )
 
 
 def _check_matches(plan: PartPlan, request: ObjectRequest, file_name: str) -> None:

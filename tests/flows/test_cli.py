@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flows.inputs import find_config, profile_names
+from flows.profiles import find_config, profile_names
 from mmpart_core.backends import STAGES
 
 ADDRESS = "s3://me:pass@bucket/x"  # pragma: allowlist secret

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.inputs import Inputs, parse_camera, parse_setting, prepare_job
+from flows.inputs import Inputs, object_name, parse_camera, prepare_job
+from flows.profiles import parse_setting
 from mmpart_core.errors import ConfigError, InputError, MissingDependencyError
 from mmpart_core.intake.plan_file import write_plan
 from mmpart_core.stages import run_stage

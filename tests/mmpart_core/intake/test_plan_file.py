@@ -70,7 +70,7 @@ def test_plan_for_another_image_or_list_is_refused(tmp_path: Path) -> None:
     write_plan(path, request, plan)
     with pytest.raises(InputError, match=r"plan\.json: made for image .* the request has image"):
         read_plan(path, planned(tmp_path, colour=90)[0], store)
-    with pytest.raises(InputError, match=r"differing: man, shirt"):
+    with pytest.raises(InputError, match=r"differing: 'man', 'shirt'"):
         read_plan(path, planned(tmp_path, "hat", "shirt")[0], store)
     with pytest.raises(InputError, match="the order differs"):
         read_plan(path, planned(tmp_path, "man = bald", "hat")[0], store)
@@ -87,13 +87,15 @@ def test_plan_for_another_image_or_list_is_refused(tmp_path: Path) -> None:
         (lambda c: c.update(extra=1), "unknown or missing 'extra'"),
         (lambda c: c.pop("records"), "unknown or missing 'records'"),
         (lambda c: c.update(prompts={}), "'prompts' must be a list"),
-        (lambda c: c["prompts"].pop(), "differing: man"),
-        (lambda c: c["prompts"][0].update(component="cap"), "differing: cap, hat"),
+        (lambda c: c["prompts"].pop(), "differing: 'man'"),
+        (lambda c: c["prompts"][0].update(component="cap"), "differing: 'cap', 'hat'"),
         (lambda c: c["prompts"][0].update(prompt=[" ", ""]), "the prompt of 'hat' is empty"),
         (lambda c: c["prompts"][0].update(prompt=3), "text or a list of lines"),
         (lambda c: c["prompts"][0].update(note="x"), "'component' and 'prompt' expected"),
         (lambda c: c.update(records=[]), "'records' was altered"),
-        (lambda c: c["records"]["prompts"].pop(), "'records' was altered"),
+        (lambda c: c["records"]["prompts"].pop(), "differing: 'man'"),
+        (lambda c: c["records"]["prompts"][0].update(index=1), "does not fit the list"),
+        (lambda c: c["view"].update(fov_deg="wide"), "'view' was altered"),
         (lambda c: c["records"].update(cost_usd="much"), r"records\.cost_usd"),
         (lambda c: c["records"]["prompts"][1].update(counts=[1, 3]), "counts differ"),
     ],
