@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from flows.cli_prefect import check_server
@@ -75,13 +74,18 @@ def run_checks(store: str | None) -> list[Check]:
 
 
 def print_checks(console: Console, checks: Sequence[Check]) -> int:
-    """Print a table; 1 when something is broken that the ``local`` profile needs, else 0."""
+    """Print a line per check; 1 when something is broken that the ``local`` profile needs, else 0.
+
+    Nothing is cut: addresses and messages are as long as they are, and can be copied.
+    """
     colours = {"works": "green", "absent": "yellow", "broken": "red"}
-    table = Table("what", "state", "found", "what to do", title="mmpart doctor")
+    width = max((len(check.name) for check in checks), default=0)
     for check in checks:
-        state = Text(check.status, style=colours[check.status])
-        table.add_row(Text(check.name), state, Text(check.found), Text(check.advice))
-    console.print(table)
+        line = Text(f"{check.status:<6}", style=colours[check.status])
+        line.append(f"  {check.name:<{width}}  {check.found}", style="default")
+        console.print(line, soft_wrap=True)
+        if check.advice:
+            console.print(Text(f"{'':<{width + 8}}  {check.advice}", style="dim"), soft_wrap=True)
     broken = [check.name for check in checks if check.needed and check.status != "works"]
     if broken:
         console.print(Text(f"The local profile cannot run here: {', '.join(broken)}."))
@@ -129,7 +133,11 @@ def check_torch() -> Check:
 
 def check_kaolin() -> Check:
     """Whether kaolin is the real one: the name on PyPI holds a placeholder."""
-    advice = "optional: NVIDIA's wheels, see kaolin.readthedocs.io; mesh.kind=flexicubes needs none"
+    advice = (
+        "optional: NVIDIA's wheels, see "
+        "https://kaolin.readthedocs.io/en/latest/notes/installation.html ; "
+        "mesh.kind=flexicubes needs none"
+    )
     if importlib.util.find_spec("kaolin") is None:
         return Check("kaolin", "absent", "not installed", advice)
     try:

@@ -8,11 +8,10 @@ from flows.refresh import Refresh
 from mmpart_core import backends, pipeline, stages
 from mmpart_core.config import PipelineConfig
 from mmpart_core.records import (
-    IsolatedPart,
     ObjectRequest,
-    PartMesh,
     PartPlan,
     PartPrompt,
+    PartResult,
     StageName,
 )
 from mmpart_core.storage.blob_store import BlobStore
@@ -70,32 +69,27 @@ class Forecaster:
         if self._config.whole_object_views:
             inputs = {"part": pipeline.whole_object(request, plan)}
             whole_views = self._look("multiview", None, inputs, coming)
-        parts = [self._part(request, prompt, coming) for prompt in plan.prompts]
-        isolated = tuple(part[0] for part in parts if part is not None)
-        meshes = tuple(part[1] for part in parts if part is not None)
-        known = len(meshes) == len(parts) and (
+        made = [self._part(request, prompt, coming) for prompt in plan.prompts]
+        parts = tuple(part for part in made if part is not None)
+        known = len(parts) == len(made) and (
             whole_views is not None or not self._config.whole_object_views
         )
-        inputs = {
-            "request": request,
-            "plan": plan,
-            "isolated": isolated,
-            "meshes": meshes,
-            "whole_views": whole_views,
-        }
+        inputs = pipeline.assembly_inputs(request, plan, parts, whole_views)
         self._look("assemble", None, inputs if known else None, coming)
         return tuple(coming)
 
     def _part(
         self, request: ObjectRequest, prompt: PartPrompt, coming: list[Forecast]
-    ) -> tuple[IsolatedPart, PartMesh] | None:
+    ) -> PartResult | None:
         name = prompt.component
         inputs: dict[str, Any] = {"image": request.image, "prompt": prompt}
         isolated = self._look("isolate", name, inputs, coming)
         views = self._look("multiview", name, isolated and {"part": isolated}, coming)
         field = self._look("reconstruct", name, views and {"views": views}, coming)
         mesh = self._look("mesh", name, field and {"field": field}, coming)
-        return (isolated, mesh) if mesh is not None else None
+        if mesh is None:
+            return None
+        return PartResult(component=name, isolated=isolated, views=views, field=field, mesh=mesh)
 
     def _look(
         self,

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.cli_report import failure_lines
 from flows.generate_object import generate_object
-from flows.inputs import Inputs, prepare_job
+from flows.inputs import Inputs, Job, prepare_job
+from flows.output_folder import check_output
 from mmpart_core.errors import StageError
 from mmpart_core.output.bundle import write_bundle
 
@@ -25,12 +27,13 @@ def make_object(
     seed: int = 0,
     store: str | None = None,
     refresh: list[str] | None = None,
+    overwrite: bool = False,
 ) -> dict[str, str]:
-    """The command ``mmpart generate`` as a flow; files are those that the worker sees.
+    """The command ``mmpart generate`` as a flow; gives file name -> where it was written.
 
     Args:
-        image: path of the image.
-        output: folder or fsspec address for the result.
+        image: path of the image, as the worker sees it.
+        output: folder or fsspec address for the files of this one object.
         parts: ``"hat"`` or ``"man = the head under the hat is bald"``.
         components: path of a component list.
         profile: name of a profile, or path of one.
@@ -40,38 +43,28 @@ def make_object(
         seed: every random choice follows from it.
         store: where artifacts are kept; as for the command where not given.
         refresh: ``"isolate:hat"``: done again, with all that depends on it.
-
-    Returns:
-        File name -> where it was written.
+        overwrite: write to ``output`` although it holds something else.
 
     Raises:
         InputError, ConfigError, StorageError: something given cannot be used.
         StageError: finished but incomplete; what was made is written all the same.
     """
-    job = prepare_job(
-        Inputs(
-            image=Path(image),
-            parts=parts or (),
-            components=Path(components) if components else None,
-            camera=camera,
-            name=name,
-            profile=profile,
-            settings=settings or (),
-            store=store,
-        )
-    )
+    listed = Path(components) if components else None
+    job = prepare_job(Inputs(image=Path(image), parts=parts or (), components=listed,
+                             camera=camera, name=name, profile=profile,
+                             settings=settings or (), store=store))  # fmt: skip
+    check_output(output, job.store_url, job.request, overwrite)
+    return _written(job, output, seed, refresh or [])
+
+
+def _written(job: Job, output: str, seed: int, refresh: list[str]) -> dict[str, str]:
+    """Run, write, and only then say that something is missing."""
     result = generate_object(
-        request=job.request,
-        config=job.config,
-        store=job.store_url,
-        seed=seed,
-        refresh=refresh or [],
+        request=job.request, config=job.config, store=job.store_url, seed=seed, refresh=refresh
     )
     written = write_bundle(result, job.store, output, config=job.config)
     if not result.complete:
-        failed = "; ".join(
-            f"{failure.component or 'whole object'} in {failure.stage}: {failure.message}"
-            for failure in result.failures
+        raise StageError(
+            f"object '{job.request.name}' is incomplete: {'; '.join(failure_lines(result))}"
         )
-        raise StageError(f"object '{job.request.name}' is incomplete: {failed}")
     return written

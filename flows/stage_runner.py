@@ -9,13 +9,14 @@ from typing import Any
 
 from prefect import Task
 from prefect.client.schemas.objects import State
+from prefect.exceptions import TerminationSignal
 
 from flows.progress import listener
 from flows.refresh import Refresh
 from mmpart_core import backends, stages
 from mmpart_core.config import PipelineConfig
-from mmpart_core.errors import ConfigError, MMPartError, StorageError
-from mmpart_core.pipeline import Branch, StageFailedError, failure_of
+from mmpart_core.errors import ConfigError, MMPartError, StageFailedError, StorageError
+from mmpart_core.pipeline import Branch, failure_of
 from mmpart_core.records import PartFailure, StageName, StageRun
 from tasks._caching import VerifiedRecords
 from tasks._runners import Work
@@ -159,7 +160,7 @@ def side_by_side(
     Args:
         workers: how many at a time; each has one task running at most, so this also bounds how
             many stages run side by side.
-        stopped: set on Ctrl-C, so that no line goes on.
+        stopped: set on Ctrl-C and SIGTERM, so that no line goes on.
     """
 
     def run_branches(branches: Sequence[Callable[[], Branch]]) -> list[Branch]:
@@ -167,7 +168,7 @@ def side_by_side(
             futures = [pool.submit(contextvars.copy_context().run, branch) for branch in branches]
             try:
                 return [future.result() for future in futures]
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, TerminationSignal):
                 stopped.set()
                 raise
 

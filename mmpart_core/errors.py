@@ -4,6 +4,8 @@ Each message names the thing, what was expected, what came and what to do. All e
 pickling (Dask and Prefect move them between processes): the message is the one argument they need.
 """
 
+from mmpart_core.records import PartFailure
+
 
 class MMPartError(Exception):
     """Base of every error raised on purpose."""
@@ -39,6 +41,21 @@ class RefusedError(BackendError):
 
 class StageError(MMPartError):
     """A stage's output failed a check."""
+
+
+class StageFailedError(MMPartError):
+    """A stage failed, for whatever reason; carries the failure as a record.
+
+    Args:
+        failure: which stage of which part, and why.
+    """
+
+    def __init__(self, failure: PartFailure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+    def __str__(self) -> str:
+        return self.failure.message
 
 
 class GeometryError(MMPartError):

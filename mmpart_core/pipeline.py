@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from mmpart_core import backends, stages
 from mmpart_core.config import PipelineConfig
-from mmpart_core.errors import ConfigError, MMPartError
+from mmpart_core.errors import ConfigError, MMPartError, StageFailedError
 from mmpart_core.plan.stage import truth_part
 from mmpart_core.records import (
     IsolatedPart,
@@ -43,17 +43,6 @@ class StageRunner(Protocol):
             ConfigError: a back-end cannot be used at all, so no part can be made.
         """
         ...
-
-
-class StageFailedError(MMPartError):
-    """A stage failed; carries the failure as a record."""
-
-    def __init__(self, failure: PartFailure) -> None:
-        super().__init__(failure)
-        self.failure = failure
-
-    def __str__(self) -> str:
-        return self.failure.message
 
 
 def direct_runner(config: PipelineConfig, store: BlobStore, seed: int) -> StageRunner:
