@@ -87,14 +87,23 @@ def point_seeds(
     return np.unique(np.array(seeds, dtype=np.int64))
 
 
-def point_prior(graph: Superpixels, seeds: Int[np.ndarray, "_"]) -> Float[np.ndarray, "S"]:
+def point_prior(
+    graph: Superpixels, seeds: Int[np.ndarray, "_"], foreign: Bool[np.ndarray, "S"]
+) -> Float[np.ndarray, "S"]:
     """How well each superpixel fits points: falls with the contrast on the way there.
 
     One of a point's very colour keeps a little wherever it is, as something in front may cut a
-    part in pieces.
+    part in pieces; but not in the box of another component: a black hose beside a bottle has no
+    claim on the bottle's black reflections.
+
+    Args:
+        graph: the superpixels.
+        seeds: those that hold the points.
+        foreign: those in boxes of other components that hold none of the points.
     """
     prior = np.exp(-graph.geodesic(seeds) / _REACH)
     apart = distance.cdist(graph.colour, graph.colour[seeds]).min(axis=1)
-    prior = _POINT * np.maximum(prior, _ALIKE * np.exp(-0.5 * (apart / _ALIKE_COLOUR) ** 2))
+    alike = np.where(foreign, 0.0, _ALIKE * np.exp(-0.5 * (apart / _ALIKE_COLOUR) ** 2))
+    prior = _POINT * np.maximum(prior, alike)
     prior[seeds] = SURE
     return prior

@@ -1,15 +1,19 @@
 """Gives scattered pieces of a division to the parts around them."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Int32
 
-from mmpart_core.images import morphology
+from mmpart_core.images import morphology, region_masks
 from mmpart_core.records import Region
 
 _PIECE_SHARE = 0.1
 _ENCLOSED = 0.97
+_NECK = 0.02  # of the object's size: half the width of a neck
+_SURROUNDED = 0.7  # the rest of its rim is the neck
+_HELD = 0.9
 _SMALL_REST = 0.1  # of the area of the only part it touches
 
 
@@ -39,7 +43,77 @@ def without_islands(
             around = _around(cleaned, island)
             around = around[~np.isin(around, fixed)]
             cleaned[island] = int(np.argmax(np.bincount(around))) if len(around) else rest
+    cleaned = _without_peninsulas(cleaned, regions, fixed)
     return _without_enclosed_rest(cleaned, rest, fixed)
+
+
+def _without_peninsulas(
+    labels: Int32[np.ndarray, "H W"], regions: Sequence[Region | None], fixed: Sequence[int]
+) -> Int32[np.ndarray, "H W"]:
+    """Give to a part what reaches into it from another one over a narrow neck.
+
+    A dark eye below a dark brim is an island but for a few pixels. What an opening of a part cuts
+    off belongs to the part that surrounds it, if that part's own region holds it, and no point of
+    the part that has it lies there.
+    """
+    cleaned = labels.copy()
+    for index, region in enumerate(regions):
+        if index + 1 in fixed:
+            continue
+        pieces, count = morphology.pieces(_beside_body(labels, index + 1))
+        for piece in range(1, count + 1):
+            land = pieces == piece
+            owner = _surrounding(labels, land, index + 1, fixed)
+            if (
+                0 < owner <= len(regions)
+                and _holds(regions[owner - 1], land)
+                and not _has_point(region, land)
+            ):
+                cleaned[land] = owner
+    return cleaned
+
+
+def _beside_body(labels: Int32[np.ndarray, "H W"], part: int) -> Bool[np.ndarray, "H W"]:
+    """What of a part hangs on to its largest piece by a narrow neck."""
+    own = labels == part
+    reach = max(2, round(_NECK * math.sqrt(float((labels > 0).sum()))))
+    pieces, count = morphology.pieces(morphology.opened(own, reach))
+    if not count:
+        return np.zeros_like(own)
+    areas = np.bincount(pieces.ravel(), minlength=count + 1)
+    areas[0] = 0
+    body = pieces == int(np.argmax(areas))
+    return morphology.opened(own & ~morphology.dilated(body, 1), 1)
+
+
+def _surrounding(
+    labels: Int32[np.ndarray, "H W"],
+    land: Bool[np.ndarray, "H W"],
+    part: int,
+    fixed: Sequence[int],
+) -> int:
+    """The one other part that lies along most of a piece's rim; 0 where none does."""
+    around = _around(labels, land)
+    foreign = around[(around != part) & ~np.isin(around, fixed)]
+    if not len(foreign):
+        return 0
+    owner = int(np.argmax(np.bincount(foreign)))
+    return owner if (foreign == owner).sum() >= _SURROUNDED * len(around) else 0
+
+
+def _holds(region: Region | None, area: Bool[np.ndarray, "H W"]) -> bool:
+    """Whether an area lies within an outline or box; points hold nothing."""
+    if region is None or region.kind not in ("box", "polygon"):
+        return False
+    return bool(region_masks.outline_mask(region, area.shape)[area].mean() >= _HELD)
+
+
+def _has_point(region: Region | None, area: Bool[np.ndarray, "H W"]) -> bool:
+    height, width = area.shape
+    return region is not None and any(
+        area[min(int(y * height), height - 1), min(int(x * width), width - 1)]
+        for x, y in region.points
+    )
 
 
 def _around(

@@ -88,15 +88,19 @@ def _priors(
     priors = np.zeros((len(graph.area), len(open_) + 1))
     seeds: dict[int, Int[np.ndarray, "_"]] = {}
     outlines: dict[int, Bool[np.ndarray, "H W"]] = {}
+    boxes: list[int] = []
     for column, index in enumerate(open_):
         region = regions[index]
         if region is not None and region.box is not None:
+            boxes.append(column)
             priors[:, column] = hints.box_prior(graph, region.box)
         elif region is not None and region.polygon:
             outlines[column] = outline_mask(region, graph.shape)
         elif region is not None:
             seeds[column] = hints.point_seeds(graph, region.points)
-            priors[:, column] = hints.point_prior(graph, seeds[column])
+    for column, fixed in seeds.items():
+        foreign = _boxed_by_others(priors, boxes, fixed)
+        priors[:, column] = hints.point_prior(graph, fixed, foreign)
     _place_outlines(graph, priors, outlines, seeds)
     placed = np.delete(priors, [*seeds, -1], axis=1).max(axis=1, initial=0.0)
     boxed, elsewhere = placed > 0, _ELSEWHERE * np.minimum(placed, 1.0)
@@ -114,6 +118,14 @@ def _priors(
         others = np.arange(priors.shape[1]) != column
         priors[np.ix_(fixed, others)] *= 1e-6
     return priors, {open_[column] for column in unplaced}
+
+
+def _boxed_by_others(
+    priors: Float[np.ndarray, "S L"], boxes: list[int], fixed: Int[np.ndarray, "_"]
+) -> Bool[np.ndarray, "S"]:
+    """What lies in boxes drawn for other components that hold none of a component's points."""
+    inside = priors[:, boxes] > 0
+    return inside[:, ~inside[fixed].any(axis=0)].any(axis=1)
 
 
 def _place_outlines(

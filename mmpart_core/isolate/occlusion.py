@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 import cv2
@@ -13,6 +14,7 @@ from mmpart_core.images import morphology
 FRONT = 0.25  # score from which one part counts as in front of another
 _FRONT_WITH_WORDS = 0.1  # the user says that something is hidden
 _FRONT_BY_NAME = -0.2  # the user names it in these words
+_TELLING = 4  # letters of a word of a name that stands for the whole name
 _ENCLOSED = 0.85
 _HULL_GAIN = 2.0
 _HULL_MOST = 0.5  # a part may be concave by itself
@@ -55,22 +57,36 @@ def named_components(words: str, names: Sequence[str]) -> list[int]:
     """Which components the user's words speak of, by index.
 
     Names of ASCII letters must stand as a word (a plural counts); others may stand anywhere, as
-    not every script separates words.
+    not every script separates words. A name of several words may also be spoken of by one of them
+    that no other name has: "the chest behind the beard" means the component "hair and beard".
 
     Example:
         >>> named_components("the head under the hats is bald", ["hat", "head", "tail"])
         [0, 1]
+        >>> named_components("the chest behind the beard", ["hair and beard", "left arm"])
+        [0]
     """
     text = words.casefold()
-    found: list[int] = []
-    for index, name in enumerate(names):
-        pattern = re.escape(name.casefold())
-        if name.isascii():
-            plural = "(es)?" if pattern.endswith(("s", "x", "z", "ch", "sh")) else "s?"
-            pattern = rf"(?<!\w){pattern}{plural}(?!\w)"
-        if re.search(pattern, text):
-            found.append(index)
-    return found
+    terms = [{name.casefold(), *_telling_words(name)} for name in names]
+    shared = Counter(term for each in terms for term in each)
+    return [
+        index
+        for index, (name, each) in enumerate(zip(names, terms, strict=True))
+        if any(_speaks_of(text, t) for t in each if t == name.casefold() or shared[t] == 1)
+    ]
+
+
+def _telling_words(name: str) -> list[str]:
+    """Words of a name long enough to be no "and" or "of"."""
+    return [word for word in re.findall(r"[a-z]+", name.casefold()) if len(word) >= _TELLING]
+
+
+def _speaks_of(text: str, term: str) -> bool:
+    pattern = re.escape(term)
+    if term.isascii():
+        plural = "(es)?" if pattern.endswith(("s", "x", "z", "ch", "sh")) else "s?"
+        pattern = rf"(?<!\w){pattern}{plural}(?!\w)"
+    return re.search(pattern, text) is not None
 
 
 def _in_front(labels: Int32[np.ndarray, "H W"], part: int, other: int) -> float:
