@@ -18,7 +18,9 @@ from typing import Any, ClassVar, Protocol, get_args, runtime_checkable
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mmpart_core.errors import ConfigError, MissingDependencyError, UnknownBackendError
+from mmpart_core.quoting import MAX_ITEMS, quoted, shortened
 from mmpart_core.records import StageName
+from mmpart_core.settings_words import fault_in_words
 
 STAGES: tuple[StageName, ...] = get_args(StageName)
 
@@ -84,7 +86,8 @@ def find_module(stage: StageName, kind: str) -> ModuleType:
     for entry in importlib.metadata.entry_points(group=f"mmpart.{stage}", name=kind):
         return entry.load()
     raise UnknownBackendError(
-        f"{stage}.kind: no back-end '{kind}'; expected one of {', '.join(available_kinds(stage))}"
+        f"{stage}.kind: no back-end {quoted(kind)}; expected one of "
+        f"{', '.join(available_kinds(stage))}"
     )
 
 
@@ -100,11 +103,16 @@ def check_settings(stage: StageName, kind: str, settings: dict[str, Any]) -> Bac
         return module.Settings.model_validate(settings)
     except ValidationError as error:
         known = ", ".join(module.Settings.model_fields) or "none"
-        faults = "; ".join(
-            f"{stage}.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-            for fault in error.errors()
-        )
+        faults = "; ".join(f"{stage}.{place}: {said}" for place, said in faults_of(error))
         raise ConfigError(f"{faults} (settings of {stage} '{kind}': {known})") from error
+
+
+def faults_of(error: ValidationError) -> list[tuple[str, str]]:
+    """The first faults of a validation error: where, and what; both short, whatever came."""
+    return [
+        (shortened(".".join(map(str, fault["loc"])) or "value"), fault_in_words(fault))
+        for fault in error.errors(include_url=False)[:MAX_ITEMS]
+    ]
 
 
 def backend_version(stage: StageName, kind: str) -> str:

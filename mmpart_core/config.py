@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mmpart_core import backends
 from mmpart_core.errors import ConfigError
+from mmpart_core.plain_yaml import parse_yaml
+from mmpart_core.quoting import quoted
 from mmpart_core.records import StageName
+
+# The longest profile that comes with MMPart has under 10,000.
+_MAX_PROFILE_BYTES = 1_000_000
 
 
 class BackendChoice(BaseModel):
@@ -87,19 +91,15 @@ def _override(data: dict[str, Any], key: str, value: Any) -> None:
         data[head] = value
     else:
         raise ConfigError(
-            f"setting '{key}': no such setting; expected <stage>.<setting>, <stage>.kind or one "
-            f"of {', '.join(PipelineConfig.model_fields)}, where <stage> is one of "
+            f"setting {quoted(key)}: no such setting; expected <stage>.<setting>, <stage>.kind or "
+            f"one of {', '.join(PipelineConfig.model_fields)}, where <stage> is one of "
             f"{', '.join(backends.STAGES)}"
         )
 
 
 def explain_validation(error: ValidationError, source: str) -> str:
     """One readable line per fault of a pydantic validation error."""
-    lines = [
-        f"{source}: {'.'.join(str(part) for part in fault['loc']) or 'value'}: {fault['msg']}"
-        for fault in error.errors()
-    ]
-    return "; ".join(lines)
+    return "; ".join(f"{source}: {place}: {said}" for place, said in backends.faults_of(error))
 
 
 def validate_config(
@@ -147,13 +147,16 @@ def read_profile(path: Path, overrides: Mapping[str, Any] | None = None) -> Pipe
         ConfigError: the file is absent, is not YAML, or is not a complete profile.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as stream:
+            data = stream.read(_MAX_PROFILE_BYTES + 1)
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"profile '{path}': cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"profile '{path}': not UTF-8 text ({error.reason})") from error
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"profile '{path}': not valid YAML ({error})") from error
-    return validate_config(data, f"profile '{path.name}'", overrides)
+    if len(data) > _MAX_PROFILE_BYTES:
+        raise ConfigError(
+            f"profile '{path}': more than {_MAX_PROFILE_BYTES} bytes; is it the right file?"
+        )
+    name = f"profile '{path.name}'"
+    return validate_config(parse_yaml(text, name, ConfigError), name, overrides)

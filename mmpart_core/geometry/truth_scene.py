@@ -12,6 +12,7 @@ from mmpart_core.errors import InputError
 from mmpart_core.geometry import bounds, transforms
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.surface import TriangleMesh
+from mmpart_core.quoting import quoted, quoted_list
 from mmpart_core.records import TruthPart, TruthScene
 from mmpart_core.storage import glb
 from mmpart_core.storage.blob_store import BlobStore
@@ -52,7 +53,7 @@ class TruthGeometry:
         """
         if node not in self.parts:
             raise InputError(
-                f"known scene: no node named {node!r}; it has {', '.join(map(repr, self.parts))}; "
+                f"known scene: no node named {quoted(node)}; it has {quoted_list(self.parts)}; "
                 "name the components after the nodes"
             )
         return self.parts[node]

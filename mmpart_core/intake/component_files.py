@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mmpart_core.errors import InputError
+from mmpart_core.intake.files import read_limited
+from mmpart_core.plain_yaml import parse_yaml
+from mmpart_core.quoting import quoted, quoted_list
 
+# 64 components with 2000 characters of words and a polygon of 2000 corners each (all their limits
+# at once) take about 3 million bytes.
 MAX_BYTES = 4_000_000
+_MAX_DIGITS = 9
 SUFFIXES = (".yaml", ".yml", ".json", ".csv")
 _COLUMNS = ("name", "hidden", "count", "box")
 
@@ -33,37 +37,33 @@ def read_entries(path: Path) -> list[tuple[str, Any]]:
             f"component list '{path}': suffix {suffix or 'none'}, one of {', '.join(SUFFIXES)} "
             "expected; rename or convert the file"
         )
-    text = read_text(path)
+    text = read_text(path, "component list")
     if suffix == ".csv":
         return _csv_entries(text, path.name)
-    data = parse_json(text, path.name) if suffix == ".json" else _parse_yaml(text, path.name)
+    if suffix == ".json":
+        data = parse_json(text, path.name)
+    else:
+        data = parse_yaml(text, path.name, InputError)
     return _listed(data, path.name)
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, what: str) -> str:
     """The text of a UTF-8 file that a user gave.
 
+    Args:
+        path: the file.
+        what: what it is called in messages.
+
     Raises:
-        InputError: absent, a folder, too large, or not UTF-8.
+        InputError: absent, a folder, larger than ``MAX_BYTES``, or not UTF-8.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"'{path}': no such file; check the path") from error
-    except IsADirectoryError as error:
-        raise InputError(f"'{path}': a folder, a file expected") from error
-    except OSError as error:
-        raise InputError(f"'{path}': cannot be read ({error.strerror})") from error
-    if len(data) > MAX_BYTES:
-        raise InputError(
-            f"'{path}': {len(data)} bytes, at most {MAX_BYTES} expected; is it the right file?"
-        )
+    data = read_limited(path, what, MAX_BYTES, "is it the right file?")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"'{path}': not UTF-8 text (byte {error.start} is 0x{data[error.start]:02x}); save the "
-            "file as UTF-8"
+            f"{what} '{path}': not UTF-8 text (byte {error.start} is 0x{data[error.start]:02x}); "
+            "save the file as UTF-8"
         ) from error
 
 
@@ -80,32 +80,18 @@ def parse_json(text: str, file_name: str) -> Any:
             f"{file_name}, line {error.lineno}, column {error.colno}: not valid JSON "
             f"({error.msg}); correct that line"
         ) from error
-    except RecursionError as error:
-        raise InputError(f"{file_name}: nested too deeply; is it the right file?") from error
-
-
-def _parse_yaml(text: str, file_name: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f", line {mark.line + 1}" if mark else ""
-        raise InputError(
-            f"{file_name}{line}: not valid YAML ({error.problem or error.context}); correct that "
-            "line, put text with colons or quotes in quotes"
-        ) from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
-        raise InputError(f"{file_name}: not valid YAML ({error}); correct it") from error
+    except ValueError as error:  # a whole number of thousands of digits
+        raise InputError(f"{file_name}: not usable JSON ({error}); correct it") from error
     except RecursionError as error:
         raise InputError(f"{file_name}: nested too deeply; is it the right file?") from error
 
 
 def _listed(data: Any, file_name: str) -> list[tuple[str, Any]]:
     if isinstance(data, dict):
-        unknown = [str(key) for key in data if key != "components"]
+        unknown = [key for key in data if key != "components"]
         if unknown:
             raise InputError(
-                f"{file_name}: unknown key {', '.join(map(repr, unknown))}; allowed is 'components'"
+                f"{file_name}: unknown key {quoted_list(unknown)}; allowed is 'components'"
             )
         data = data["components"] if data else None
     if data is None:
@@ -144,7 +130,7 @@ def _check_columns(columns: list[str], file_name: str) -> None:
     unknown = [column for column in columns if column not in _COLUMNS]
     if unknown or "name" not in columns or len(set(columns)) != len(columns):
         raise InputError(
-            f"{file_name}, row 1: columns {', '.join(columns) or 'none'}; a heading with 'name' "
+            f"{file_name}, row 1: columns {quoted_list(columns) or 'none'}; a heading with 'name' "
             f"and, as wanted, {', '.join(_COLUMNS[1:])} expected, each once"
         )
 
@@ -157,13 +143,14 @@ def _csv_entry(row: dict[Any, Any], where: str) -> dict[str, Any]:
         entry["hidden"] = row["hidden"]
     count, box = (str(row.get(key) or "").strip() for key in ("count", "box"))
     if count:
-        entry["count"] = int(count) if count.isascii() and count.isdigit() else count
+        whole = count.isascii() and count.isdigit() and len(count) <= _MAX_DIGITS
+        entry["count"] = int(count) if whole else count
     if box:
         try:
             entry["region"] = {"box": [float(number) for number in box.split()]}
         except ValueError as error:
             raise InputError(
-                f"{where}: box '{box}', four numbers separated by spaces expected (left top right "
-                "bottom)"
+                f"{where}: box {quoted(box)}, four numbers separated by spaces expected (left "
+                "top right bottom)"
             ) from error
     return entry

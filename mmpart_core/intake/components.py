@@ -7,8 +7,9 @@ from typing import Any
 
 from mmpart_core.errors import InputError
 from mmpart_core.intake.component_files import read_entries
-from mmpart_core.intake.names import clean_name
+from mmpart_core.intake.names import clean_name, comparable
 from mmpart_core.intake.region_hints import RegionHint, parse_region
+from mmpart_core.quoting import quoted, quoted_list
 
 MAX_COMPONENTS = 64
 MAX_COUNT = 64
@@ -68,7 +69,7 @@ def parse_part(text: str) -> ComponentEntry:
         'the head under the hat is bald'
     """
     name, _, hidden = text.partition("=")
-    where = f"part {text!r}"
+    where = f"part {quoted(text)}"
     return ComponentEntry(
         name=clean_name(name, where), hidden=_hidden(hidden.strip(), where), where=where
     )
@@ -82,7 +83,7 @@ def check_components(entries: Sequence[ComponentEntry], where: str) -> tuple[Com
         where: file or option, for messages.
 
     Raises:
-        InputError: no components, more than 64, or two of one name (case does not tell apart).
+        InputError: no components, more than 64, or two of one name (see ``names.comparable``).
     """
     if not entries:
         raise InputError(
@@ -96,11 +97,12 @@ def check_components(entries: Sequence[ComponentEntry], where: str) -> tuple[Com
         )
     first: dict[str, ComponentEntry] = {}
     for entry in entries:
-        same = first.setdefault(entry.name.casefold(), entry)
+        same = first.setdefault(comparable(entry.name), entry)
         if same is not entry:
             raise InputError(
                 f"{entry.where}: name '{entry.name}' is taken by {same.where} ('{same.name}'); "
-                "names must differ in more than case: rename one, or use one entry with a count"
+                "names must differ in more than case and spaces: rename one, or use one entry "
+                "with a count"
             )
     return tuple(entries)
 
@@ -108,10 +110,10 @@ def check_components(entries: Sequence[ComponentEntry], where: str) -> tuple[Com
 def _parse_entry(value: Any, where: str, folder: Path) -> ComponentEntry:
     if not isinstance(value, dict):
         return ComponentEntry(name=clean_name(value, where), where=where)
-    unknown = [str(key) for key in value if key not in _KEYS]
+    unknown = [key for key in value if key not in _KEYS]
     if unknown:
         raise InputError(
-            f"{where}: unknown key {', '.join(map(repr, unknown))}; allowed are {', '.join(_KEYS)}"
+            f"{where}: unknown key {quoted_list(unknown)}; allowed are {', '.join(_KEYS)}"
         )
     if value.get("name") is None:
         raise InputError(f"{where}: 'name' is missing; say what the component is called")
@@ -129,7 +131,9 @@ def _hidden(value: object, where: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise InputError(f"{where}: hidden {value!r} is no text, text expected; put it in quotes")
+        raise InputError(
+            f"{where}: hidden {quoted(value)} is no text, text expected; put it in quotes"
+        )
     if len(value) > MAX_HIDDEN_CHARS:
         raise InputError(
             f"{where}: 'hidden' has {len(value)} characters, at most {MAX_HIDDEN_CHARS} expected; "
@@ -145,7 +149,7 @@ def _count(value: object, where: str) -> int:
         return 1
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_COUNT:
         raise InputError(
-            f"{where}: count {value!r}, a whole number from 1 to {MAX_COUNT} expected; say how "
-            "many separate pieces the name stands for"
+            f"{where}: count {quoted(value)}, a whole number from 1 to {MAX_COUNT} expected; say "
+            "how many separate pieces the name stands for"
         )
     return value

@@ -10,9 +10,13 @@ from jaxtyping import UInt8
 from PIL import Image, ImageCms, ImageOps
 
 from mmpart_core.errors import InputError
+from mmpart_core.intake.files import read_limited
+from mmpart_core.quoting import quoted
 
 # Below Pillow's own bomb warning (89.5 million), so that this limit always speaks first.
 MAX_PIXELS = 89_000_000
+# An 8-bit RGBA image of so many pixels that does not compress at all.
+MAX_BYTES = 4 * MAX_PIXELS
 FORMATS = ("PNG", "JPEG", "WEBP")
 _DECODE_FAULTS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
@@ -32,8 +36,9 @@ def read_image(source: Path | bytes, max_side_px: int) -> UInt8[np.ndarray, "H W
         sRGB with straight alpha; alpha 255 where the image has none.
 
     Raises:
-        InputError: nothing there, a folder, empty, not one of the formats, damaged, or of more
-            than 89 million pixels (told from its header, before anything is decoded).
+        InputError: nothing there, a folder, empty, a file of more than ``MAX_BYTES`` (told before
+            it is read), not one of the formats, damaged, or of more than 89 million pixels (told
+            from its header, before anything is decoded).
     """
     label = _label(source)
     with _opened(source) as image:
@@ -70,7 +75,9 @@ def _label(source: Path | bytes) -> str:
 
 def _opened(source: Path | bytes) -> Image.Image:
     label = _label(source)
-    data = source if isinstance(source, bytes) else _read_bytes(source)
+    data = source
+    if not isinstance(data, bytes):
+        data = read_limited(data, "image", MAX_BYTES, "save it smaller or with compression")
     if not data:
         raise InputError(f"{label}: the file is empty (0 bytes); save or download the image again")
     try:
@@ -80,7 +87,7 @@ def _opened(source: Path | bytes) -> Image.Image:
     except _DECODE_FAULTS as error:
         raise InputError(
             f"{label}: not a PNG, JPEG or WebP image, or its header is damaged ({len(data)} bytes "
-            f"that start with {data[:8]!r}); convert it to one of these formats"
+            f"that start with {quoted(data[:8])}); convert it to one of these formats"
         ) from error
     width, height = image.size
     if width < 1 or height < 1:
@@ -95,17 +102,6 @@ def _too_large(what: str) -> str:
         f"too large ({what}), at most {MAX_PIXELS // 1_000_000} million pixels expected; scale the "
         "image down (it is worked on at about a thousand pixels a side)"
     )
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"image '{path}': no such file; check the path") from error
-    except IsADirectoryError as error:
-        raise InputError(f"image '{path}': a folder, one image file expected") from error
-    except OSError as error:
-        raise InputError(f"image '{path}': cannot be read ({error.strerror})") from error
 
 
 def _to_rgba(image: Image.Image) -> Image.Image:

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Container
 
 from mmpart_core.errors import InputError
+from mmpart_core.quoting import quoted
 
 MAX_NAME_CHARS = 120
 _MAX_SLUG_BYTES = 100  # file systems allow 255; room for suffixes is left
@@ -28,7 +29,9 @@ def clean_name(value: object, where: str) -> str:
         InputError: not text, empty, too long, or with a slash, backslash or control character.
     """
     if not isinstance(value, str):
-        raise InputError(f"{where}: name {value!r} is no text, text expected; put it in quotes")
+        raise InputError(
+            f"{where}: name {quoted(value)} is no text, text expected; put it in quotes"
+        )
     name = unicodedata.normalize("NFC", value).strip()
     if not name:
         raise InputError(f"{where}: the name is empty; say what the component is called")
@@ -40,10 +43,25 @@ def clean_name(value: object, where: str) -> str:
     bad = next((c for c in name if c in "/\\" or unicodedata.category(c) in _UNSAFE_CATEGORIES), "")
     if bad:
         raise InputError(
-            f"{where}: name {name!r} holds {bad!r}; slashes, backslashes and control characters "
-            "are not allowed in names (they become file and node names): leave it out"
+            f"{where}: name {quoted(name)} holds {bad!r}; slashes, backslashes and control "
+            "characters are not allowed in names (they become file and node names): leave it out"
         )
     return name
+
+
+def comparable(name: str) -> str:
+    """What two names have in common that a reader takes for one: compared without case.
+
+    Compatible characters (full-width letters, ligatures, no-break spaces) are taken as the plain
+    ones (NFKC), runs of white space as one space, and the case does not matter.
+
+    Example:
+        >>> comparable("  Ｈat\u00a0 Box") == comparable("hat box")
+        True
+    """
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    # Folding may give a form that is not composed: İ becomes i and a dot.
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
 def slug(name: str, taken: Container[str] = ()) -> str:

@@ -11,6 +11,7 @@ from jaxtyping import Bool
 
 from mmpart_core.errors import InputError
 from mmpart_core.intake.image import read_image
+from mmpart_core.quoting import quoted, quoted_list
 from mmpart_core.records import Region
 from mmpart_core.storage import codecs
 from mmpart_core.storage.blob_store import BlobStore
@@ -20,6 +21,8 @@ Point = tuple[float, float]
 _KINDS = ("box", "points", "polygon", "mask")
 _MAX_POINTS = 2000
 _MAX_STRETCH = 0.03
+# Beyond any pixel of an image; larger whole numbers may not even have a float.
+_MAX_COORDINATE = 1e9
 
 
 @dataclass(frozen=True)
@@ -55,22 +58,25 @@ def parse_region(value: Any, where: str, folder: Path) -> RegionHint:
     """
     if not isinstance(value, dict):
         raise InputError(
-            f"{where}: region {value!r}; a mapping expected, for instance box: [10, 20, 200, 180]"
+            f"{where}: region {quoted(value)}; a mapping expected, for instance "
+            "box: [10, 20, 200, 180]"
         )
-    unknown = [str(key) for key in value if key not in (*_KINDS, "units")]
+    unknown = [key for key in value if key not in (*_KINDS, "units")]
     kinds = [kind for kind in _KINDS if value.get(kind) is not None]
     if unknown or len(kinds) != 1:
         raise InputError(
-            f"{where}: region with {', '.join(map(str, value)) or 'nothing'}; exactly one of "
+            f"{where}: region with {quoted_list(value) or 'nothing'}; exactly one of "
             f"{', '.join(_KINDS)} expected and, as wanted, units"
         )
     units = value.get("units")
     if units not in (None, "px", "fraction"):
-        raise InputError(f"{where}: region units {units!r}; 'px' or 'fraction' expected")
+        raise InputError(f"{where}: region units {quoted(units)}; 'px' or 'fraction' expected")
     kind = kinds[0]
     if kind == "mask":
         if not isinstance(value["mask"], str):
-            raise InputError(f"{where}: mask {value['mask']!r}; the path of an image expected")
+            raise InputError(
+                f"{where}: mask {quoted(value['mask'])}; the path of an image expected"
+            )
         return RegionHint(kind="mask", mask=folder / value["mask"])
     points = _corners(value[kind], where) if kind == "box" else _points(kind, value[kind], where)
     if units is None:
@@ -81,13 +87,13 @@ def parse_region(value: Any, where: str, folder: Path) -> RegionHint:
 def _corners(value: Any, where: str) -> tuple[Point, ...]:
     if not isinstance(value, (list, tuple)) or len(value) != 4:
         raise InputError(
-            f"{where}: box {value!r}; four numbers expected (left, top, right, bottom)"
+            f"{where}: box {quoted(value)}; four numbers expected (left, top, right, bottom)"
         )
     left, top, right, bottom = (_number(n, "box", where) for n in value)
     if not (left < right and top < bottom):
         raise InputError(
-            f"{where}: box {value!r}; left < right and top < bottom expected (left, top, right, "
-            "bottom, counted from the top left)"
+            f"{where}: box {quoted(value)}; left < right and top < bottom expected (left, top, "
+            "right, bottom, counted from the top left)"
         )
     return ((left, top), (right, bottom))
 
@@ -99,14 +105,16 @@ def _points(kind: str, value: Any, where: str) -> tuple[Point, ...]:
     )
     if not pairs or not least <= len(value) <= _MAX_POINTS:
         raise InputError(
-            f"{where}: {kind} {value!r:.80}; {least} to {_MAX_POINTS} pairs [column, row] expected"
+            f"{where}: {kind} {quoted(value)}; {least} to {_MAX_POINTS} pairs [column, row] "
+            "expected"
         )
     return tuple((_number(x, kind, where), _number(y, kind, where)) for x, y in value)
 
 
 def _number(value: Any, kind: str, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InputError(f"{where}: {kind} holds {value!r}; a number expected")
+    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not plain or not abs(value) <= _MAX_COORDINATE:  # "not <=" refuses NaN as well
+        raise InputError(f"{where}: {kind} holds {quoted(value)}; a number expected")
     return float(value)
 
 

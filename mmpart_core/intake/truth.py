@@ -1,18 +1,25 @@
 """A request made of a known scene: the image is drawn, the components are the scene's nodes."""
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmpart_core.errors import InputError
 from mmpart_core.geometry import cameras
-from mmpart_core.geometry.truth_scene import TruthGeometry, load_truth
+from mmpart_core.geometry.truth_scene import read_truth
 from mmpart_core.intake.components import MAX_COMPONENTS
-from mmpart_core.intake.names import MAX_NAME_CHARS, slug
+from mmpart_core.intake.files import read_limited
+from mmpart_core.intake.names import MAX_NAME_CHARS, comparable, slug
+from mmpart_core.quoting import quoted, quoted_list
 from mmpart_core.records import ComponentRequest, InputView, ObjectRequest, TruthScene
 from mmpart_core.storage import codecs, glb
 from mmpart_core.storage.blob_store import BlobStore
 
+# Scans with several 8k textures stay below; all of it is decoded in memory.
+MAX_BYTES = 512_000_000
 _SUPERSAMPLE = 3
+# Python's own default for close matches (difflib.get_close_matches).
+_LEAST_LIKENESS = 0.6
 
 
 def request_from_truth(
@@ -37,8 +44,9 @@ def request_from_truth(
         store: where the image and the scene go.
         size_px: side of the drawn image.
         name: name of the object; the file's name by default.
-        components: the nodes to make, in this order; all, in the file's order, by default. The
-            image shows the whole scene in any case.
+        components: the nodes to make, in this order; all, in the file's order, by default. Names
+            may differ from the scene's in case, spaces and Unicode form where only one node reads
+            so; the request has the scene's. The image shows the whole scene in any case.
         shading: 0 draws bare base colours; up to 1 blends in a soft studio light.
 
     Raises:
@@ -47,17 +55,13 @@ def request_from_truth(
         StorageError: the store cannot be written.
     """
     path = Path(path)
-    data = _read(path)
+    what = f"known scene '{path.name}'"
     if size_px < 16:
-        raise InputError(f"known scene {path.name}: image of {size_px} px, at least 16 expected")
+        raise InputError(f"{what}: image of {size_px} px, at least 16 expected")
+    data = read_limited(path, "known scene", MAX_BYTES, "export it with smaller textures")
+    geometry = read_truth(data, what)
     truth = TruthScene(scene=store.put(data, glb.GLB_MEDIA))
-    try:
-        geometry = load_truth(store, truth)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    if geometry is None:
-        raise InputError(f"{path}: no scene could be read; give a GLB with named mesh nodes")
-    nodes = _chosen_nodes(path, geometry, components)
+    nodes = _chosen_nodes(what, geometry.names, components)
     camera = cameras.orbit_camera(view.azimuth_deg, view.elevation_deg, view.fov_deg, size_px)
     picture = geometry.render_scene.render(camera, supersample=_SUPERSAMPLE, shading=shading)
     return ObjectRequest(
@@ -69,42 +73,46 @@ def request_from_truth(
     )
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"known scene {path}: the file cannot be read ({error.strerror}); give the path of a "
-            "GLB file"
-        ) from error
-
-
 def _chosen_nodes(
-    path: Path, geometry: TruthGeometry, components: Sequence[str] | None
+    what: str, known: tuple[str, ...], components: Sequence[str] | None
 ) -> tuple[str, ...]:
     """Node names that become components, checked."""
-    names = geometry.names if components is None else tuple(components)
-    known = ", ".join(map(repr, geometry.names))
-    unknown = [name for name in names if name not in geometry.parts]
-    if unknown:
+    nodes = known if components is None else tuple(_node(name, known, what) for name in components)
+    twice = sorted({node for node in nodes if nodes.count(node) > 1})
+    if twice:
         raise InputError(
-            f"known scene {path.name}: no node named {', '.join(map(repr, unknown))}; "
-            f"it has {known}"
+            f"{what}: each component may be named once, but {quoted_list(twice)} came more than "
+            "once (case and spaces do not tell names apart); leave out the others"
         )
-    if len(set(names)) != len(names):
+    if not 1 <= len(nodes) <= MAX_COMPONENTS:
         raise InputError(
-            f"known scene {path.name}: each component may be named once, got "
-            f"{', '.join(map(repr, names))}"
+            f"{what}: {len(nodes)} components, 1 to {MAX_COMPONENTS} expected; choose some of its "
+            f"nodes: {quoted_list(known)}"
         )
-    if not 1 <= len(names) <= MAX_COMPONENTS:
-        raise InputError(
-            f"known scene {path.name}: {len(names)} components, 1 to {MAX_COMPONENTS} expected; "
-            f"choose some of its nodes: {known}"
-        )
-    for name in names:
-        if len(name) > MAX_NAME_CHARS:
+    for node in nodes:
+        if len(node) > MAX_NAME_CHARS:
             raise InputError(
-                f"known scene {path.name}: node name {name[:40]!r}... has {len(name)} characters, "
-                f"at most {MAX_NAME_CHARS} expected; rename the node"
+                f"{what}: node name {quoted(node, 40)} has {len(node)} characters, at most "
+                f"{MAX_NAME_CHARS} expected; rename the node"
             )
-    return names
+    return nodes
+
+
+def _node(name: str, known: Sequence[str], what: str) -> str:
+    """The node that a name means: written the same way, else the only one that reads the same."""
+    if name in known:
+        return name
+    alike = [node for node in known if comparable(node) == comparable(name)]
+    if len(alike) == 1:
+        return alike[0]
+    if alike:
+        raise InputError(
+            f"{what}: {quoted(name)} may be any of {quoted_list(alike)}; write the name as the "
+            "scene does"
+        )
+    readable = {comparable(node): node for node in known}
+    near = difflib.get_close_matches(comparable(name), readable, n=3, cutoff=_LEAST_LIKENESS)
+    meant = f"did you mean {quoted_list(readable[key] for key in near)}? " if near else ""
+    raise InputError(
+        f"{what}: no node named {quoted(name)}; {meant}it has {quoted_list(known, MAX_COMPONENTS)}"
+    )

@@ -30,7 +30,7 @@ def test_defaults_are_filled_in(data: dict[str, Any]) -> None:
 
 def test_every_stage_must_be_named(data: dict[str, Any]) -> None:
     del data["mesh"]
-    with pytest.raises(ConfigError, match="mesh: Field required"):
+    with pytest.raises(ConfigError, match="mesh: is missing; add it"):
         validate_config(data, "profile 'x'")
 
 

@@ -140,8 +140,8 @@ def test_yaml_mistakes_are_named(tmp_path: Path, text: str, message: str) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("hat\nman\n", r"row 1: columns hat; a heading with 'name'"),
-        ("name,colour\nhat,red\n", r"row 1: columns name, colour"),
+        ("hat\nman\n", r"row 1: columns 'hat'; a heading with 'name'"),
+        ("name,colour\nhat,red\n", r"row 1: columns 'name', 'colour'"),
         ("name,name\nhat,red\n", r"each once"),
         ("", r"columns none"),
         ("name,hidden\nhat,felt, grey\n", r"row 2: more cells than columns"),

@@ -152,5 +152,5 @@ def test_unusable_content_is_one_clear_error(data: bytes, message: str) -> None:
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.png'.*no such file"):
         read_image(tmp_path / "none.png", 64)
-    with pytest.raises(InputError, match="a folder, one image file expected"):
+    with pytest.raises(InputError, match="a folder, one file expected"):
         read_image(tmp_path, 64)

@@ -108,3 +108,54 @@ def test_unusable_files_are_named(tmp_path: Path) -> None:
 def test_too_small_an_image_is_refused(two_boxes: Path) -> None:
     with pytest.raises(InputError, match="4 px"):
         request_from_truth(two_boxes, view=InputView(), store=MemoryStore(), size_px=4)
+
+
+def scene_of(folder: Path, *names: str) -> Path:
+    path = folder / "scene.glb"
+    nodes = [
+        glb.GlbNode(name, colored_box((0, 0.8 * number, 0), RED))
+        for number, name in enumerate(names)
+    ]
+    path.write_bytes(glb.encode_glb(nodes))
+    return path
+
+
+def chosen(path: Path, *names: str) -> list[str]:
+    request = request_from_truth(
+        path, view=InputView(), store=MemoryStore(), size_px=16, components=names
+    )
+    return [component.name for component in request.components]
+
+
+@pytest.mark.parametrize(
+    "written", ["Räder  Vorn", "ra\u0308der vorn", " RÄDER\u00a0VORN ", "Ｒäder vorn", "Räder vorn"]
+)
+def test_names_are_compared_as_readers_do(tmp_path: Path, written: str) -> None:
+    path = scene_of(tmp_path, "Ra\u0308der vorn", "hat")
+    assert chosen(path, written) == ["Ra\u0308der vorn"]
+
+
+def test_the_same_spelling_comes_first_and_others_must_be_clear(tmp_path: Path) -> None:
+    path = scene_of(tmp_path, "Wheel", "wheel", "seat")
+    assert chosen(path, "wheel", "Wheel") == ["wheel", "Wheel"]
+    with pytest.raises(InputError, match="'WHEEL' may be any of 'Wheel', 'wheel'"):
+        chosen(path, "WHEEL")
+    with pytest.raises(InputError, match="'seat' came more than once"):
+        chosen(path, "Seat", "seat")
+
+
+def test_near_misses_are_named(tmp_path: Path) -> None:
+    path = scene_of(tmp_path, "front wheel", "rear wheel", "seat")
+    with pytest.raises(InputError, match="did you mean 'front wheel'") as caught:
+        chosen(path, "fornt wheel")
+    assert "it has 'front wheel', 'rear wheel', 'seat'" in str(caught.value)
+    with pytest.raises(InputError, match="no node named 'hat'; it has"):
+        chosen(path, "hat")
+
+
+def test_bad_scenes_are_named_by_their_file_and_not_stored(tmp_path: Path) -> None:
+    path, store = tmp_path / "text.glb", MemoryStore()
+    path.write_bytes(b"glTF" + b"x" * 30)
+    with pytest.raises(InputError, match=r"^known scene 'text\.glb': GLB: expected glTF version 2"):
+        request_from_truth(path, view=InputView(), store=store)
+    assert not store.blobs
