@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from flows.cli_prefect import prefect_session, set_environment
+from flows.cli_prefect import import_prefect, prefect_session
 from flows.inputs import Inputs, Job, prepare_job
 from mmpart_core import pipeline
 from mmpart_core.records import ObjectResult
@@ -23,7 +23,7 @@ from mmpart_core.records import ObjectResult
 def main() -> None:
     """Measure and print."""
     arguments = read_arguments()
-    set_environment(verbose=False)
+    import_prefect(verbose=False)
     from flows.generate_object import generate_object
 
     def by_flow(job: Job, refresh: tuple[str, ...] = ()) -> ObjectResult:

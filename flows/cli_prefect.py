@@ -1,22 +1,20 @@
 """How the command line uses Prefect: quietly, without telemetry, with or without a server."""
 
+import atexit
 import logging
 import os
-import signal
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Protocol
 
+from flows.embedded_server import START_TIMEOUT_S, EmbeddedServer, no_iri_grammar
 from mmpart_core.errors import ConfigError
 
 # Read by Prefect when it is imported; what the user has set stays.
 _DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # Without a server Prefect starts one for this run; its first start migrates a database.
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     # The recorder's batches hold one event by default, which keeps up with 20 tasks a second.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
@@ -25,21 +23,59 @@ _DEFAULTS = {
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "200",
 }
 _QUIET = {"PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL"}
+# For the server of one run: nobody opens its pages, and its user's automations belong to theirs.
+_EMBEDDED = {
+    "PREFECT_SERVER_UI_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+}
+DRAIN_TIMEOUT_S = 10.0
 LOG_FILE = "mmpart.log"
-
-
-class Telling(Protocol):
-    """Writes one line for the user."""
-
-    def __call__(self, line: str) -> None:
-        """Write it."""
-        ...
 
 
 def set_environment(verbose: bool) -> None:
     """Set what Prefect reads at import; call before anything imports Prefect."""
     for name, value in {**_DEFAULTS, **({} if verbose else _QUIET)}.items():
         os.environ.setdefault(name, value)
+
+
+def import_prefect(verbose: bool) -> None:
+    """Import Prefect, and meanwhile let a server start where none is configured.
+
+    The server loads as long as Prefect does, in a process of its own; ``prefect_session`` takes
+    it over. Call before anything else imports Prefect.
+
+    Args:
+        verbose: the server's log goes to stderr.
+    """
+    set_environment(verbose)
+    if not os.environ.get("PREFECT_API_URL") and "prefect" not in sys.modules:
+        _early.start(verbose)
+    with no_iri_grammar():
+        import prefect.context  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
+
+class _EarlyServer:
+    """At most one server that was started before it was known whether it is needed."""
+
+    def __init__(self) -> None:
+        self._server: EmbeddedServer | None = None
+
+    def start(self, verbose: bool) -> None:
+        if self._server is None:
+            self._server = EmbeddedServer({**os.environ, **_EMBEDDED}, verbose)
+            atexit.register(self.drop)
+
+    def take(self) -> EmbeddedServer | None:
+        server, self._server = self._server, None
+        return server
+
+    def drop(self) -> None:
+        server = self.take()
+        if server is not None:
+            server.stop(0.0)
+
+
+_early = _EarlyServer()
 
 
 @contextmanager
@@ -60,40 +96,98 @@ def prefect_session(verbose: bool, log_folder: Path | None) -> Generator[None]:
 
     if not verbose:
         _take_log_off_terminal()
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        check_server()
-        with _log_in(None if verbose else log_folder):
-            yield
+    with (
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+        reachable_server(verbose),
+        _log_in(None if verbose else log_folder),
+    ):
+        yield
 
 
 def check_server() -> str:
-    """Where the Prefect server is; starts one for this process where none is configured.
+    """Where the Prefect server is; starts one, and ends it, where none is configured.
 
     Raises:
         ConfigError: it cannot be reached or started.
     """
-    import httpx
-    from prefect.client.orchestration import get_client
+    with reachable_server(verbose=False) as (address, embedded):
+        return f"{address} (started for this run)" if embedded else address
+
+
+@contextmanager
+def reachable_server(verbose: bool) -> Generator[tuple[str, bool]]:
+    """Within: a Prefect server answers; gives its address, and whether it was started for this.
+
+    Raises:
+        ConfigError: it cannot be reached or started.
+    """
     from prefect.settings import PREFECT_API_URL
 
     configured = PREFECT_API_URL.value()
+    if configured:
+        _early.drop()
+        _check_configured(configured)
+        yield configured, False
+        return
+    with _embedded_server(verbose) as address:
+        yield address, True
+
+
+def _check_configured(address: str) -> None:
+    import httpx
+    from prefect.client.orchestration import get_client
+
     try:
         with get_client(sync_client=True) as client:
             error = client.api_healthcheck()
-            address = str(client.api_url)
     except (RuntimeError, httpx.HTTPError) as raised:
-        error, address = raised, str(configured)
-    if error is None:
-        return address if configured else f"{address} (started for this run)"
-    if configured:
+        error = raised
+    if error is not None:
         raise ConfigError(
-            f"Prefect server {configured}: cannot be reached ({type(error).__name__}); start it "
+            f"Prefect server {address}: cannot be reached ({type(error).__name__}); start it "
             "with 'prefect server start', or unset PREFECT_API_URL to run without one"
         ) from error
-    raise ConfigError(
-        f"Prefect: no server could be started for this run ({error}); run 'mmpart doctor', or "
-        "start one with 'prefect server start' and set PREFECT_API_URL"
-    ) from error
+
+
+@contextmanager
+def _embedded_server(verbose: bool) -> Generator[str]:
+    from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
+
+    settings = get_current_settings().to_environment_variables(exclude_unset=True)
+    server = _early.take() or EmbeddedServer({**os.environ, **settings, **_EMBEDDED}, verbose)
+    try:
+        _wait_until_ready(server)
+        with temporary_settings({PREFECT_API_URL: server.url}):
+            try:
+                yield server.url
+            finally:
+                _send_what_is_left()
+    finally:
+        server.stop()
+
+
+def _wait_until_ready(server: EmbeddedServer) -> None:
+    import httpx
+
+    try:
+        with httpx.Client(trust_env=False, timeout=START_TIMEOUT_S) as client:
+            client.get(f"{server.url}/health").raise_for_status()
+    except httpx.HTTPError as error:
+        server.kill()
+        reason = server.last_words() or type(error).__name__
+        raise ConfigError(
+            f"Prefect: no server could be started for this run ({reason}); run 'mmpart doctor', "
+            "or start one with 'prefect server start' and set PREFECT_API_URL"
+        ) from error
+
+
+def _send_what_is_left() -> None:
+    """Events and log lines still in this process go to the server before it ends."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (EventsWorker, APILogWorker):
+        worker.drain_all(timeout=DRAIN_TIMEOUT_S)
 
 
 def _take_log_off_terminal() -> None:
@@ -128,28 +222,3 @@ def _log_in(folder: Path | None) -> Generator[None]:
 
 def _is_not_prefects(record: logging.LogRecord) -> bool:
     return not record.name.startswith(("prefect", "EventsWorker", "APILogWorker"))
-
-
-@contextmanager
-def interruptible(tell: Telling) -> Generator[None]:
-    """Ctrl-C ends the run when the work at hand is done; a second one ends it at once.
-
-    A thread that trains a field cannot be interrupted; all that is finished is in the store.
-    """
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, leave)
-        tell("Stopping when the work at hand is done; press Ctrl-C again to stop at once.")
-        raise KeyboardInterrupt
-
-    def leave(_signal: int, _frame: FrameType | None) -> None:
-        from prefect.server.api.server import SubprocessASGIServer
-
-        SubprocessASGIServer().stop()
-        os._exit(130)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -9,16 +9,17 @@ import typer
 from rich.console import Console
 
 from flows.cli_options import SharedOptions
-from flows.cli_prefect import interruptible, prefect_session, set_environment
+from flows.cli_prefect import import_prefect, prefect_session
 from flows.cli_report import failure_lines, print_result, warning_lines
 from flows.inputs import Job
 from flows.output_folder import local_folder
 from flows.run_log import RunLog
+from flows.stopping import exit_status, interruptible
 from mmpart_core.errors import ConfigError, InputError, MMPartError
 from mmpart_core.output.bundle import write_bundle
 from mmpart_core.records import ObjectResult
 
-BROKEN_OFF, UNUSABLE, INCOMPLETE, INTERRUPTED = 1, 2, 3, 130
+BROKEN_OFF, UNUSABLE, INCOMPLETE = 1, 2, 3
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def parse_refreshes_early(refresh: Sequence[str], job: Job) -> None:
 
 def generate_job(job: Job, options: SharedOptions, output: str, console: Console) -> ObjectResult:
     """Run the flow, showing how it goes, write the result, and tell what came of it."""
-    set_environment(options.verbose)
+    import_prefect(options.verbose)
     from flows.cli_progress import shown
     from flows.generate_object import generate_object
 
@@ -68,7 +69,7 @@ def generate_job(job: Job, options: SharedOptions, output: str, console: Console
 
 @contextmanager
 def running(console: Console, quiet: bool, verbose: bool, log: Path | None) -> Generator[None]:
-    """Around a flow run: errors and Ctrl-C end with one line and their exit status."""
+    """Around a flow run: errors, Ctrl-C and SIGTERM end with one line and their exit status."""
 
     def tell(line: str) -> None:
         console.print(line, markup=False, soft_wrap=True)
@@ -81,12 +82,12 @@ def running(console: Console, quiet: bool, verbose: bool, log: Path | None) -> G
                 yield
     except KeyboardInterrupt as error:
         tell("Stopped. What was finished is kept: the same command goes on from there.")
-        raise typer.Exit(INTERRUPTED) from error
+        raise typer.Exit(exit_status(error)) from error
 
 
 def plan_job(job: Job, options: SharedOptions, output: Path | None, console: Console) -> None:
     """Run the planning flow and print what would follow."""
-    set_environment(options.verbose)
+    import_prefect(options.verbose)
     from flows.cli_plan_report import print_plan
     from flows.forecast import Forecaster
     from flows.plan_object import plan_object
