@@ -3,6 +3,7 @@
 Exit status as for ``mmpart generate``: 3 where some object failed or could not be scored.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ from flows.cli_run import UNUSABLE, errors_end_with
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to ``mmpart``."""
-    for command in (evaluate,):
+    for command in (evaluate, attribute, compare):
         app.command()(command)
 
 
@@ -40,3 +41,38 @@ def evaluate(
     with errors_end_with(UNUSABLE, console):
         job = prepare_evaluation(scoring, predictions, generation if generate else None)
     run_evaluation(job, console, scoring.quiet, scoring.verbose)
+
+
+@with_options(ScoringOptions, GenerationOptions)
+def attribute(
+    scoring: ScoringOptions,
+    generation: GenerationOptions,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(help="Replace this stage by its truth. Repeatable. Default: all that can be."),
+    ] = None,
+) -> None:
+    """Which stage loses how much: each run has the truth up to a stage, ours from there on."""
+    from flows.cli_evaluate_run import run_attribution
+    from flows.evaluation_inputs import prepare_attribution
+
+    console = Console(stderr=True)
+    with errors_end_with(UNUSABLE, console):
+        job = prepare_attribution(scoring, generation, stage or ())
+    run_attribution(job, console, scoring.quiet, scoring.verbose)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="A report's folder, or its rows.parquet.")],
+    second: Annotated[Path, typer.Argument(help="Another of the same objects and protocols.")],
+    report: Annotated[
+        Path | None, typer.Option("--report", "-r", help="Write tables and a page to this folder.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
+) -> None:
+    """Paired differences of two runs, with confidence intervals."""
+    from flows.cli_compare import compare_runs
+
+    console = Console(stderr=True)
+    with errors_end_with(UNUSABLE, console):
+        compare_runs(first, second, report, None if quiet else Console(highlight=False))

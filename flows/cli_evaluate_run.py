@@ -7,16 +7,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.reporting.summary import LevelSummary, summarize
+from evaluation.reporting.attribution import Attribution
+from evaluation.reporting.summary import FAILURE_RATE, LevelSummary, summarize
 from evaluation.reporting.wording import (
+    arrow,
     headline_metrics,
     mean_text,
     metric_title,
+    number,
     percent,
+    signed,
 )
 from flows.cli_prefect import set_environment
 from flows.cli_run import INCOMPLETE, running
 from flows.evaluation_job import EvaluationJob, describe_job
+
+SHOWN_LOSSES = (FAILURE_RATE, "f_0.05", "chamfer", "volume_iou", "centroid_error_pct")
 
 
 def run_evaluation(job: EvaluationJob, console: Console, quiet: bool, verbose: bool) -> None:
@@ -38,6 +44,48 @@ def run_evaluation(job: EvaluationJob, console: Console, quiet: bool, verbose: b
         print_summaries(out, summarize(rows))
         out.print(str(Path(job.report) / "index.html"), markup=False, soft_wrap=True)
     end_incomplete(incomplete_objects(job, rows), console)
+
+
+def run_attribution(job: EvaluationJob, console: Console, quiet: bool, verbose: bool) -> None:
+    """Run the flow, print the tables; objects that failed are named even when quiet.
+
+    Raises:
+        typer.Exit: 3 where some object failed or could not be scored, on whatever rung.
+    """
+    set_environment(verbose)
+    from flows.attribute_dataset import attribute_dataset
+    from flows.evaluate_dataset import incomplete_objects
+    from flows.evaluation_progress import evaluation_shown
+
+    with running(console, quiet, verbose, Path(job.report)), evaluation_shown(console, quiet):
+        by_rung, tables = attribute_dataset(job=job)
+    if not quiet:
+        for note in describe_job(job):
+            console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        out = Console(highlight=False)
+        for table in tables:
+            print_attribution(out, table)
+        out.print(str(Path(job.report) / "index.html"), markup=False, soft_wrap=True)
+    end_incomplete(incomplete_objects(job, [r for rows in by_rung for r in rows]), console)
+
+
+def print_attribution(console: Console, attribution: Attribution) -> None:
+    """The mean of each rung, and below it what the stage that was replaced loses."""
+    metrics = [name for name in SHOWN_LOSSES if name in attribution.means]
+    title = f"Protocol {attribution.protocol.name}, {attribution.items} {attribution.level}s"
+    table = Table(title=title, title_justify="left")
+    table.add_column("truth through")
+    for metric in metrics:
+        heading = f"{metric_title(metric)} {arrow(metric, attribution.protocol)}"
+        table.add_column(heading.strip(), justify="right")
+    for index, label in enumerate(attribution.labels):
+        table.add_row(label, *(number(attribution.means[name][index]) for name in metrics))
+        losses = [loss for loss in attribution.losses if loss.stage == label]
+        if index and losses:
+            found = {loss.metric: loss for loss in losses}
+            gains = (signed(found[m].loss) if m in found else "" for m in metrics)
+            table.add_row("  it loses", *gains, end_section=True)
+    console.print(table)
 
 
 def end_incomplete(lines: Sequence[str], console: Console) -> None:
@@ -64,5 +112,7 @@ def print_summaries(console: Console, summaries: Sequence[LevelSummary]) -> None
         table.add_row("rows", *(str(level.rows) for level in levels))
         table.add_row("failed", *(percent(level.failure_rate) for level in levels))
         for metric in headline_metrics(levels):
-            table.add_row(metric_title(metric), *(mean_text(level.metric(metric)) for level in levels))
+            table.add_row(
+                metric_title(metric), *(mean_text(level.metric(metric)) for level in levels)
+            )
         console.print(table)

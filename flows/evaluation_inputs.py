@@ -3,26 +3,26 @@
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.dataset_scoring import LookOptions
 from evaluation.loaders import LAYOUTS, detect_layout, open_dataset
 from evaluation.protocol import MMPART, PRESETS, Protocol
+from flows.attribution_rungs import TRUTH_KIND, build_rungs, parse_stages
 from flows.cli_evaluate_options import GenerationOptions, PredictionOptions, ScoringOptions
 from flows.evaluation_job import EvaluationJob, Generation, Round
 from flows.inputs import (
     DEFAULT_STORE,
     STORE_VARIABLE,
     check_store_address,
-    find_config,
     parse_camera,
 )
+from flows.profiles import find_config
 from mmpart_core import backends
 from mmpart_core.config import PipelineConfig
 from mmpart_core.errors import ConfigError, InputError
 from mmpart_core.storage.opening import open_store
-
-TRUTH_KIND = "groundtruth"
 
 
 def prepare_evaluation(
@@ -55,6 +55,33 @@ def prepare_evaluation(
         made = generation_of(generation, config, keep_truth=truths)
         chosen = Round(predictions=str(generation.output), generation=made)
     return job_of(scoring, (chosen,), predictions)
+
+
+def prepare_attribution(
+    scoring: ScoringOptions, generation: GenerationOptions, stages: Sequence[str]
+) -> EvaluationJob:
+    """Check everything that can be checked before work begins.
+
+    Args:
+        scoring: what is scored and how.
+        generation: the profile to take apart.
+        stages: which stages to replace by their truth; all that can be where none is named.
+
+    Raises:
+        InputError, ConfigError: something given cannot be used.
+        StorageError: the store cannot be used.
+    """
+    chosen = parse_stages(stages)
+    check_folder(generation.output, "--output")
+    config = checked_config(generation)
+    base = generation_of(generation, config, keep_truth=True, whole_bundle=False)
+    rungs = build_rungs(base, chosen, generation.output)
+    if len(rungs) < 2:
+        raise InputError(
+            f"attribute: profile '{generation.profile}' takes {', '.join(chosen)} from the truth "
+            "already, so there is nothing to compare; name other stages or another profile"
+        )
+    return job_of(scoring, rungs)
 
 
 def checked_config(generation: GenerationOptions) -> PipelineConfig:
@@ -128,7 +155,7 @@ def job_of(
     )  # fmt: skip
 
 
-def parse_protocols(names: tuple[str, ...] | list[str]) -> tuple[Protocol, ...]:
+def parse_protocols(names: Sequence[str]) -> tuple[Protocol, ...]:
     """Presets by name, each once; the default one where none is named.
 
     Raises:

@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.loaders import files
-from evaluation.objects import DataIssue, Prediction
+from evaluation.objects import DataIssue, Prediction, PredictionFrame
 from mmpart_core.errors import InputError
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.records import Camera
 
 MANIFEST = "manifest.json"
 SCHEMA = "mmpart.manifest"
+TRUE_PLACEMENT = "groundtruth/"
+TOTALS = ("seconds", "cost_usd", "gpu_seconds", "tokens", "peak_memory_mib", "peak_gpu_memory_mib")
 
 
 def is_own_output(folder: Path) -> bool:
@@ -21,8 +23,12 @@ def is_own_output(folder: Path) -> bool:
 def read_own_output(folder: Path, object_id: str) -> Prediction:
     """One object as MMPart wrote it: parts, failures with their reasons, seconds and money.
 
-    Objects made from a known scene stand in the frame of their input camera, which the manifest
-    names; objects made from a picture have a frame of their own.
+    Objects made from a known scene stand in its own coordinates where they were placed by the
+    truth, else in the frame of their input camera, centred in the unit sphere; objects made from a
+    picture have a frame of their own. The manifest names the input camera's azimuth, which is 0
+    for a photograph.
+
+    Time and money are known of stages that this run made; what came from the cache has no value.
 
     Raises:
         InputError: the manifest is not ours, or the object's GLB cannot be read.
@@ -56,20 +62,31 @@ def _prediction(manifest: dict[str, Any], folder: Path, object_id: str) -> Predi
     expected = {part["component"] for part in manifest["parts"]}
     lost = expected - set(parts) - set(failures)
     failures.update(dict.fromkeys(lost, f"no node of that name in {scene.name}"))
-    request = manifest["request"]
-    known = request["truth_scene"] is not None
+    frame, azimuth_deg = _frame(manifest)
     assembly = manifest["assembly"] or {}
     return Prediction(
         object_id,
         parts,
         failures=failures,
-        frame="unit_sphere" if known else "own",
-        azimuth_deg=float(request["view"]["azimuth_deg"]) if known else 0.0,
+        frame=frame,
+        azimuth_deg=azimuth_deg,
         camera=Camera.model_validate(assembly["camera"]) if assembly.get("camera") else None,
         cost=_cost(manifest),
         source=f"{folder.name}/{MANIFEST}",
         issues=tuple(issues),
     )
+
+
+def _frame(manifest: dict[str, Any]) -> tuple[PredictionFrame, float]:
+    """Whose coordinates the object is in, and the azimuth of its input camera in the truth's."""
+    request = manifest["request"]
+    azimuth_deg = float(request["view"]["azimuth_deg"])
+    if request["truth_scene"] is None:
+        return "own", azimuth_deg
+    assembler = manifest.get("backends", {}).get("assemble", {}).get("backend", "")
+    if assembler.startswith(TRUE_PLACEMENT):
+        return "truth", 0.0
+    return "unit_sphere", azimuth_deg
 
 
 def _why(part: dict[str, Any], manifest: dict[str, Any]) -> str:
@@ -82,10 +99,15 @@ def _why(part: dict[str, Any], manifest: dict[str, Any]) -> str:
 
 
 def _cost(manifest: dict[str, Any]) -> dict[str, float]:
-    totals = manifest["totals"]
-    cost = {"seconds": float(totals["seconds"]), "cost_usd": float(totals["cost_usd"])}
+    """What making it took, as far as it is known: an absent value is unknown, never 0."""
     runs = [*manifest["stages"], *(run for part in manifest["parts"] for run in part["stages"])]
+    cached = {run["stage"] for run in runs if run.get("cached")}
+    cost: dict[str, float] = {}
     for run in runs:
-        key = f"{run['stage']}_s"
-        cost[key] = cost.get(key, 0.0) + float(run["seconds"])
+        if run["stage"] not in cached:
+            key = f"{run['stage']}_s"
+            cost[key] = cost.get(key, 0.0) + float(run["seconds"])
+    if not cached:
+        totals = manifest["totals"]
+        cost = {name: float(totals[name]) for name in TOTALS if totals.get(name) is not None} | cost
     return cost
