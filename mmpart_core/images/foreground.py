@@ -139,6 +139,8 @@ def _without_shadows(
     shadow = morphology.grown_within(reached, soft, 3) & soft
     if model.plain:
         shadow |= _pockets(flow & ~reached & (model.chroma < 0.5 * limit), shadow | ~mask)
+    # Compression smears the object's colour over some pixels beside it; edges of lightness stay.
+    neutral = mask & (model.chroma < _SHADOW_CHROMA) & (model.distance < _SHADOW_DEPTH)
     shadow |= _to_edge(reached | shadow | ~mask, neutral, steepness) & neutral
     kept = mask & ~shadow
     # An object as pale and smooth as a shadow would be lost as a whole: then it is no shadow.
