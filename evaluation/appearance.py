@@ -4,10 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from evaluation.functional import images, perceptual
+from evaluation.functional.counts import plain_name
 from evaluation.functional.perceptual import PerceptualModels, Unscored
+from evaluation.looks import Look, covered_psnr, look
+from evaluation.photo import score_photo
 from evaluation.scoring.collected import Collected
 from evaluation.scoring.context import Comparison
 from mmpart_core.geometry import bounds, cameras
@@ -16,8 +19,9 @@ from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.records import Camera
 
 VIEW_METRICS = ("psnr_db", "ssim", "silhouette_iou", "lpips", "clip_image")
-INPUT_METRICS = ("input_psnr_db", "input_ssim", "input_silhouette_iou")
+INPUT_METRICS = ("input_psnr_db", "input_ssim", "input_silhouette_iou", "input_lpips")
 NO_CAMERA = "the prediction does not say where its input camera stood"
+NO_CLIP = "CLIP weights are not configured"
 NOT_ASKED = "renders were not asked for"
 
 
@@ -38,14 +42,6 @@ class AppearanceOptions:
     fov_deg: float = 30.0
     size_px: int = 256
     models: PerceptualModels = field(default_factory=PerceptualModels)
-
-
-@dataclass(frozen=True)
-class Look:
-    """One view of one side: colours on white, and where anything is."""
-
-    rgb: Float[np.ndarray, "H W 3"]
-    silhouette: Bool[np.ndarray, "H W"]
 
 
 def score_appearance(
@@ -69,11 +65,7 @@ def score_appearance(
             into.leave_out(metric, "nothing was made")
         return
     truth, prediction = _scenes(comparison, made)
-    views = [
-        cameras.orbit_camera(azimuth, options.elevation_deg, options.fov_deg, options.size_px)
-        for azimuth in options.azimuths_deg
-    ]
-    pairs = [(look(prediction, view), look(truth, view)) for view in views]
+    pairs = [(look(prediction, view), look(truth, view)) for view in _views(options)]
     for metric, measure in _measures(options.models).items():
         values = [measure(predicted, true) for predicted, true in pairs]
         left_out = next((value for value in values if isinstance(value, Unscored)), None)
@@ -81,7 +73,8 @@ def score_appearance(
             into.leave_out(metric, left_out.reason)
         else:
             into.put(metric, float(np.mean([v for v in values if not isinstance(v, Unscored)])))
-    _score_input_view(comparison, made, into)
+    _score_input_view(comparison, made, options.models, into)
+    score_photo(comparison, made, options.models, into)
 
 
 def part_silhouette(comparison: Comparison, true: str, made: str, into: Collected) -> None:
@@ -101,28 +94,50 @@ def part_silhouette(comparison: Comparison, true: str, made: str, into: Collecte
         into.put("silhouette_iou", value)
 
 
-def look(scene: RenderScene, camera: Camera) -> Look:
-    """A scene seen by a camera, on white."""
-    rgba = scene.render(camera, supersample=1).rgba.astype(np.float64) / 255.0
-    alpha = rgba[..., 3:]
-    return Look(rgba[..., :3] * alpha + (1.0 - alpha), rgba[..., 3] > 0)
+def part_text(
+    comparison: Comparison, true: str, made: str, look_from: AppearanceOptions, into: Collected
+) -> None:
+    """Likeness of a predicted part, rendered alone, to the true part's name; mean over views.
+
+    Args:
+        comparison: with usable parts on both sides.
+        true: name of the true part: the text.
+        made: the predicted part.
+        look_from: the views, and the model; without one the metric is unscored.
+        into: where the value goes.
+    """
+    models, prediction = look_from.models, comparison.pair.prediction
+    if models.clip_text is None or prediction is None:
+        into.leave_out("clip_text", NO_CLIP)
+        return
+    part = prediction.parts[made]
+    placed = comparison.placed.apply(comparison.pair.made.parts[made].used)
+    to_unit = np.linalg.inv(bounds.points_from_unit(placed))
+    scene = RenderScene([part.transformed(to_unit @ comparison.placed.matrix())])
+    values = [
+        perceptual.clip_text_similarity(look(scene, view).rgb, plain_name(true), models)
+        for view in _views(look_from)
+    ]
+    into.put("clip_text", float(np.mean([v for v in values if not isinstance(v, Unscored)])))
+
+
+def _views(options: AppearanceOptions) -> list[Camera]:
+    return [
+        cameras.orbit_camera(azimuth, options.elevation_deg, options.fov_deg, options.size_px)
+        for azimuth in options.azimuths_deg
+    ]
 
 
 def _measures(
     models: PerceptualModels,
 ) -> dict[str, Callable[[Look, Look], float | Unscored]]:
     return {
-        "psnr_db": _covered_psnr,
+        "psnr_db": covered_psnr,
         "ssim": lambda a, b: images.ssim(a.rgb, b.rgb),
         "silhouette_iou": lambda a, b: images.silhouette_iou(a.silhouette, b.silhouette) or 0.0,
         "lpips": lambda a, b: perceptual.lpips(a.rgb, b.rgb, models),
         "clip_image": lambda a, b: perceptual.clip_image_similarity(a.rgb, b.rgb, models),
     }
-
-
-def _covered_psnr(prediction: Look, truth: Look) -> float:
-    covered = prediction.silhouette | truth.silhouette
-    return images.psnr(prediction.rgb, truth.rgb, covered) if covered.any() else 0.0
 
 
 def _scenes(comparison: Comparison, made: Sequence[str]) -> tuple[RenderScene, RenderScene]:
@@ -143,7 +158,9 @@ def _predicted(
     return [parts[name].transformed(matrix) for name in made]
 
 
-def _score_input_view(comparison: Comparison, made: Sequence[str], into: Collected) -> None:
+def _score_input_view(
+    comparison: Comparison, made: Sequence[str], models: PerceptualModels, into: Collected
+) -> None:
     pair = comparison.pair
     camera = pair.prediction.camera if pair.prediction else None
     if camera is None:
@@ -154,7 +171,12 @@ def _score_input_view(comparison: Comparison, made: Sequence[str], into: Collect
     truths = [pair.truth_object.parts[name].transformed(back) for name in pair.truth.parts]
     true = look(RenderScene(truths), camera)
     predicted = look(RenderScene(_predicted(comparison, made, np.eye(4))), camera)
-    into.put("input_psnr_db", _covered_psnr(predicted, true))
+    into.put("input_psnr_db", covered_psnr(predicted, true))
     into.put("input_ssim", images.ssim(predicted.rgb, true.rgb))
     overlap = images.silhouette_iou(predicted.silhouette, true.silhouette)
     into.put("input_silhouette_iou", overlap or 0.0)
+    learned = perceptual.lpips(predicted.rgb, true.rgb, models)
+    if isinstance(learned, Unscored):
+        into.leave_out("input_lpips", learned.reason)
+    else:
+        into.put("input_lpips", learned)

@@ -24,7 +24,7 @@ from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.keys import canonical_json
 from mmpart_core.records import Record
 
-SCORE_VERSION = 1
+SCORE_VERSION = 2
 """Bump when equal truth, prediction and protocol may now give other rows."""
 
 TRUTH_ITSELF = "the truth itself, as the upper end of what can be reached"
@@ -226,6 +226,10 @@ def _digest(
                 sha.update(f"{array.dtype}{array.shape}".encode())
                 sha.update(np.ascontiguousarray(array).tobytes())
         sha.update(b"\0end of side")
+    for name, picture in {"image": truth.image, **(truth.masks or {})}.items():
+        if picture is not None:
+            sha.update(canonical_json(["picture", name, list(picture.shape)]).encode())
+            sha.update(np.ascontiguousarray(picture).tobytes())
     return sha.hexdigest()
 
 

@@ -54,11 +54,29 @@ _PLAIN: dict[str, MetricFacts] = {
     "input_silhouette_iou": MetricFacts("higher", 0.0, "", "silhouettes at the input view"),
     "lpips": MetricFacts("lower", 1.0, "", "learned perceptual distance of renders"),
     "clip_image": MetricFacts("higher", 0.0, "", "similarity of renders, CLIP"),
+    "input_lpips": MetricFacts("lower", 1.0, "", "learned perceptual distance at the input view"),
+    "photo_psnr_db": MetricFacts("higher", 0.0, "dB", "render against the real input picture"),
+    "photo_ssim": MetricFacts("higher", 0.0, "", "render against the real input picture"),
+    "photo_lpips": MetricFacts("lower", 1.0, "", "render against the real input picture"),
+    "photo_clip_image": MetricFacts("higher", 0.0, "", "render and real input picture, CLIP"),
+    "photo_silhouette_iou": MetricFacts(
+        "higher", 0.0, "", "silhouettes of render and real input picture"
+    ),
     "clip_text": MetricFacts("higher", 0.0, "", "similarity of a render and the part's name, CLIP"),
     "seconds": MetricFacts("neither", None, "s", "time of all stages"),
     "cost_usd": MetricFacts("neither", None, "USD", "money for all stages"),
+    "gpu_seconds": MetricFacts("neither", None, "s", "time on a GPU, all stages"),
+    "tokens": MetricFacts("neither", None, "tokens", "tokens of hosted models, all stages"),
+    "peak_memory_mib": MetricFacts("neither", None, "MiB", "most memory held at once"),
+    "peak_gpu_memory_mib": MetricFacts("neither", None, "MiB", "most GPU memory held at once"),
 }
 _ALONE = "shape_"
+COST_METRICS = (
+    "seconds", "gpu_seconds", "cost_usd", "tokens", "peak_memory_mib", "peak_gpu_memory_mib",
+)  # fmt: skip
+"""What making an object takes as a whole; a row lacks what its source does not know."""
+_COST_ENDINGS = {"_s": ("s", "time"), "_usd": ("USD", "money"), "_tokens": ("tokens", "tokens"),
+                 "_mib": ("MiB", "memory")}  # fmt: skip
 
 
 def metric_facts(metric: str, protocol: Protocol, side: float = 2.0) -> MetricFacts:
@@ -85,8 +103,10 @@ def metric_facts(metric: str, protocol: Protocol, side: float = 2.0) -> MetricFa
         return MetricFacts("lower", worst, unit, f"Chamfer distance{alone}")
     if name.startswith("f_"):
         return MetricFacts("higher", 0.0, "", f"F-score at distance {name[2:]}{alone}")
-    if name.endswith("_s") and name not in _PLAIN:
-        return MetricFacts("neither", None, "s", f"time of {name[:-2]}")
+    if name not in _PLAIN:
+        for ending, (unit, what) in _COST_ENDINGS.items():
+            if name.endswith(ending):
+                return MetricFacts("neither", None, unit, f"{what} of {name.removesuffix(ending)}")
     facts = _PLAIN[name]
     return MetricFacts(facts.better, facts.worst, facts.unit, facts.words + alone)
 

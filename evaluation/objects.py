@@ -80,7 +80,10 @@ class Prediction:
         azimuth_deg: azimuth, in the truth's frame, of the camera that the prediction has at
             azimuth 0.
         camera: input camera in the prediction's coordinates, where known.
-        cost: seconds and money, for instance ``{"seconds": 31.0, "mesh_s": 2.0, "cost_usd": 0.1}``.
+        cost: what is known of what it took, by the names of ``metric_facts.COST_METRICS`` and
+            ``<stage>_s``, ``<stage>_gpu_s``, ``<stage>_usd``, ``<stage>_tokens``,
+            ``<stage>_mib``: ``{"seconds": 31.0, "mesh_s": 2.0, "cost_usd": 0.1}``; what is not
+            known is left out, never 0.
         source: the file or folder it was read from.
         issues: what is wrong with its files.
     """

@@ -8,6 +8,7 @@ from evaluation.appearance import (
     VIEW_METRICS,
     AppearanceOptions,
     part_silhouette,
+    part_text,
     score_appearance,
 )
 from evaluation.functional.boxes import bbox_iou
@@ -128,11 +129,14 @@ class _Card:
             self._fail(into, part_metric_names(self.protocol))
             if self.appearance is not None:
                 into.put_worst("silhouette_iou")
+                if self.appearance.models.clip_text is not None:
+                    into.put_worst("clip_text")
             return self._row("part", name, "failed", into, self._why_failed(name))
         made, truth = self.pair.made.parts[found], self.pair.truth.parts[name]
         score_part(self.comparison, made, truth, into)
         if self.appearance is not None:
             part_silhouette(self.comparison, name, found, into)
+            part_text(self.comparison, name, found, self.appearance, into)
         return self._row("part", name, "scored", into)
 
     def _group_row(self, label: str) -> ScoreRow:
@@ -236,7 +240,7 @@ class _Card:
 
     def _issues(self) -> list[str]:
         issues = self.pair.issues()
-        if self.comparison is not None and self.protocol.frame != "own_box":
+        if self.comparison is not None:
             issues += suspect_frame(self.comparison)
         return [describe_issue(issue) for issue in issues]
 

@@ -35,8 +35,17 @@ _TITLES = {
     "lpips": "LPIPS",
     "clip_image": "CLIP image",
     "clip_text": "CLIP text",
+    "input_lpips": "LPIPS, input view",
+    "photo_psnr_db": "PSNR, input picture",
+    "photo_ssim": "SSIM, input picture",
+    "photo_lpips": "LPIPS, input picture",
+    "photo_clip_image": "CLIP, input picture",
+    "photo_silhouette_iou": "silhouette IoU, input picture",
     "seconds": "time",
     "cost_usd": "money",
+    "gpu_seconds": "GPU time",
+    "peak_memory_mib": "peak memory",
+    "peak_gpu_memory_mib": "peak GPU memory",
 }
 _ALONE = "shape_"
 _HEADLINES = (

@@ -161,7 +161,7 @@ def suspect_frame(comparison: Comparison) -> list[DataIssue]:
     pair, seed = comparison.pair, comparison.protocol.seed
     file = (pair.prediction.source if pair.prediction else "") or pair.truth_object.object_id
     made = np.concatenate([
-        comparison.placed.apply(part.sample(_AXES_POINTS, seed)[0])
+        comparison.aligned.apply(part.sample(_AXES_POINTS, seed)[0])
         for part in pair.made.parts.values()
     ])  # fmt: skip
     true = np.concatenate(
