@@ -8,6 +8,7 @@ from jaxtyping import Bool, UInt8
 
 from mmpart_core.assemble import fit_image, sight
 from mmpart_core.assemble.protocol import Assembly, AssemblyTask
+from mmpart_core.geometry import cameras, transforms
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.records import Camera
 from mmpart_core.storage.glb import GlbNode
@@ -22,7 +23,9 @@ class Composed:
     Attributes:
         nodes: one per part, in the task's order.
         part_ious: per part, overlap of its pixels in the rendering with its visible pixels in
-            the source, other parts hiding it in both; None where the source shows none of it.
+            the source, other parts hiding it in both; None where the source shows none of it. Of a
+            known scene of which only some nodes were asked for, the source counts as drawn of
+            these alone.
         object_iou: overlap of the whole silhouette with the foreground; None without foreground.
         preview: uint8 sRGB with straight alpha, the object seen by the input camera.
     """
@@ -47,12 +50,11 @@ def compose(task: AssemblyTask, assembly: Assembly, camera: Camera) -> Composed:
         for part, placed in zip(task.parts, assembly.placed, strict=True)
     ]
     view = RenderScene(meshes).render(small)
+    shown, foreground = _shown(task, small)
     ious: list[float | None] = []
-    for index, part in enumerate(task.parts):
-        visible = _resized(part.visible, small)
+    for index, visible in enumerate(shown):
         seen = view.node_index == index
         ious.append(fit_image.silhouette_iou(seen, visible) if visible.any() else None)
-    foreground = _resized(task.foreground, small)
     whole = fit_image.silhouette_iou(view.node_index >= 0, foreground) if foreground.any() else None
     nodes = tuple(
         GlbNode(
@@ -64,6 +66,29 @@ def compose(task: AssemblyTask, assembly: Assembly, camera: Camera) -> Composed:
         for part, placed in zip(task.parts, assembly.placed, strict=True)
     )
     return Composed(nodes, tuple(ious), whole, view.rgba)
+
+
+def _shown(
+    task: AssemblyTask, camera: Camera
+) -> tuple[list[Bool[np.ndarray, "h w"]], Bool[np.ndarray, "h w"]]:
+    """What the source shows of each part and of all, at the camera's size.
+
+    The source of a known scene shows all of it. Where only some of its nodes were asked for, the
+    others would hide parts in the source and not in the result, and add to its outline; so the
+    chosen nodes are drawn alone.
+    """
+    names = [part.truth_node for part in task.parts]
+    whole = task.truth is None or not task.chosen or set(task.chosen) >= set(task.truth.names)
+    if task.truth is None or whole or None in names:
+        visible = [_resized(part.visible, camera) for part in task.parts]
+        return visible, _resized(task.foreground, camera)
+    chosen = [task.truth.part(name) for name in task.chosen]
+    scene_from_object = transforms.rotation_z(task.view.azimuth_deg)
+    eye = cameras.camera_in_frame(
+        sight.resized_camera(task.camera, PREVIEW_SIDE_PX), scene_from_object
+    )
+    ids = RenderScene(chosen).ids(eye)
+    return [ids == task.chosen.index(str(name)) for name in names], ids >= 0
 
 
 def _resized(mask: Bool[np.ndarray, "H W"], camera: Camera) -> Bool[np.ndarray, "h w"]:

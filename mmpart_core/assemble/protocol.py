@@ -45,6 +45,7 @@ class AssemblyTask:
         parts: the parts, in the request's order.
         whole_views: views of the whole object in its own unit-sphere frame, or None.
         truth: the known scene, where there is one.
+        chosen: the nodes of the known scene that were asked for, made or not; empty for all.
     """
 
     source: UInt8[np.ndarray, "H W 4"]
@@ -54,6 +55,7 @@ class AssemblyTask:
     parts: tuple[PartEvidence, ...]
     whole_views: PosedViews | None = None
     truth: TruthGeometry | None = None
+    chosen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

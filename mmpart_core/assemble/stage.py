@@ -16,7 +16,7 @@ from mmpart_core.records import (
 from mmpart_core.storage import codecs, glb
 from mmpart_core.storage.blob_store import BlobStore
 
-STAGE = Stage("assemble", 1)
+STAGE = Stage("assemble", 2)
 
 
 def assemble_object(
@@ -99,4 +99,7 @@ def _task(
         parts=parts,
         whole_views=codecs.get_views(store, whole_views) if whole_views else None,
         truth=truth_scene.load_truth(store, plan.prompts[0].truth),
+        chosen=tuple(
+            prompt.truth.node for prompt in plan.prompts if prompt.truth and prompt.truth.node
+        ),
     )

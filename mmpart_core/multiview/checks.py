@@ -36,13 +36,15 @@ def check_views(views: PosedViews, component: str | None) -> None:
             raise StageError(
                 f"{what}: view {index} shows {share:.3%} foreground, at least {floor:.3%} "
                 "expected; the background was taken for the part's outside, or the isolated image "
-                "is nearly empty: try another seed, or refresh isolate"
+                "is nearly empty: look at it, and give the part a region or isolate it by another "
+                "back-end; another --seed helps only where views are drawn at random"
             )
         if (border := _border_share(solid[index])) > _MOST_BORDER:
             raise StageError(
                 f"{what}: in view {index} the foreground covers {border:.0%} of the image's "
                 f"border, at most {_MOST_BORDER:.0%} expected; it is cut off or its background "
-                "was not removed: try another seed, or check the isolated image"
+                "was not removed: check the isolated image; another --seed helps only where views "
+                "are drawn at random"
             )
 
 

@@ -194,6 +194,6 @@ def _empty_hull(hull: VisualHull) -> BackendError:
     """The error for masks that no common body can have."""
     return BackendError(
         f"reconstruct: the masks of the {len(hull.cameras)} views have no common body (slack "
-        f"{hull.slack_px:g} px); the views disagree on where the part is: regenerate them with "
-        "another seed, or raise reconstruct.slack_px"
+        f"{hull.slack_px:g} px); the views disagree on where the part is: make other views "
+        "(multiview.kind; another --seed where it draws at random), or raise reconstruct.slack_px"
     )

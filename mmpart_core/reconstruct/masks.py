@@ -11,8 +11,10 @@ MIN_COVERAGE = 0.0005
 MIN_BEST_COVERAGE = 0.01
 MAX_COVERAGE = 0.98
 _FOREGROUND = 128
-# A tip that touches an edge is whole enough; a body cut along this share of an edge is not.
-_CUT_SHARE = 0.03
+# A part fills the unit sphere, whose outline overflows the 30 degree frame of Zero123++ by design:
+# by 1 / sqrt(1 - tan(15 degrees)^2) = 1.038, so a ball touches 28 % of each edge and loses little.
+# What touches more of an edge does not lie in the unit sphere: it is really cut.
+_CUT_SHARE = 0.3
 
 
 def check_masks(views: PosedViews) -> tuple[str, ...]:
@@ -66,7 +68,10 @@ def _cut_views(foreground: np.ndarray) -> tuple[str, ...]:
     if len(cut) == 0:
         return ()
     names = ", ".join(str(index) for index in cut)
-    return (f"the part runs out of the frame in view {names}; its shape there is a guess",)
+    return (
+        f"the part is cut by the frame in view {names}, farther than a part in the unit sphere is; "
+        "its shape there is a guess: isolate it with more room around it",
+    )
 
 
 def _listed(coverage: np.ndarray, chosen: np.ndarray) -> str:

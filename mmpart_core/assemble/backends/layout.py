@@ -162,8 +162,9 @@ class LayoutAssembler:
             if frame.estimated:
                 scale = transforms.similarity_scale(object_from_whole)
                 notes = (
-                    "the frame of the whole object's views was not the input camera's; its scale "
-                    f"({scale:.2f}) and offset were fitted to the parts",
+                    "views of the whole object: drawn at another scale or place than in the image; "
+                    f"fitted to the parts (scale {scale:.2f}) before depth was read from them, "
+                    "nothing to do",
                 )
         return whole_evidence.prepare_witnesses(task.whole_views, object_from_whole), notes
 

@@ -207,7 +207,7 @@ def _warnings(
     if task.prompt.hidden.strip() and not imagined.any():
         warnings.append(
             f"part '{name}': nothing was found in front of it, so its hidden area was not drawn; "
-            "give regions to it and to the part in front, or use an image-edit back-end"
+            + _advice_where_nothing_is_in_front(task)
         )
     elif task.prompt.hidden.strip():
         warnings.append(
@@ -215,6 +215,22 @@ def _warnings(
             "continued the visible shape and colours"
         )
     return tuple(warnings)
+
+
+def _advice_where_nothing_is_in_front(task: IsolationTask) -> str:
+    """What to do depends on whether the user has said where the parts are."""
+    bare = [
+        name
+        for name, region in zip(task.prompt.names, task.prompt.regions, strict=True)
+        if region is None
+    ]
+    if bare and len(task.prompt.names) > 1:
+        return f"give regions to it and to the part in front (none given: {', '.join(bare)})"
+    return (
+        "only what touches it in the image can hide it: name the part in front as a component "
+        "whose region touches it, leave out the words if nothing hides it, or use an image-edit "
+        "back-end"
+    )
 
 
 BACKEND = RegionIsolator

@@ -61,3 +61,19 @@ def test_nodes_keep_the_part_frame(placed):
             each.world_from_part
         )
         assert node.extras["component"] == part.component
+
+
+@pytest.mark.parametrize("azimuth", [0.0, 70.0])
+def test_chosen_parts_of_a_known_scene_are_compared_with_their_own_outline(
+    task_of, two_boxes, azimuth
+):
+    task = task_of(two_boxes, azimuth, 256, whole=False)
+    far = [part.component for part in task.parts].index("far")
+    alone = dataclasses.replace(task, parts=(task.parts[far],), chosen=("far",))
+    assembly = GroundTruthAssembler(Settings()).assemble(alone, 0)
+    composed = composed_of(alone, assembly)
+    assert composed.object_iou > 0.98
+    assert composed.part_ious[0] > 0.98
+    # Asked for both, the missing one counts.
+    both = dataclasses.replace(alone, chosen=("near", "far"))
+    assert composed_of(both, assembly).object_iou < 0.95

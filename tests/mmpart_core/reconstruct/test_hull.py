@@ -138,9 +138,23 @@ def test_full_mask_is_named(torus_views: PosedViews) -> None:
 def test_cut_views_are_warned_about(torus_views: PosedViews) -> None:
     assert check_masks(torus_views) == ()
     rgba = torus_views.rgba.copy()
-    rgba[3, 40:60, :40, 3] = 255
+    height = rgba.shape[1]
+    rgba[3, height // 4 : 3 * height // 4, :40, 3] = 255
     (warning,) = check_masks(PosedViews(rgba, torus_views.cameras))
     assert "view 3" in warning
+
+
+def test_a_ball_that_fills_the_unit_sphere_is_not_cut() -> None:
+    """It overflows Zero123++'s frame by design."""
+    camera = orbit_camera(0.0, 0.0, 30.0, 256)
+    x, y = np.meshgrid(np.arange(256) + 0.5 - 128, np.arange(256) + 0.5 - 128)
+    # tan(asin(1 / d)) / tan(15 deg) with d = 1 / tan(15 deg), the orbit's distance.
+    radius = 128 * np.tan(np.arcsin(np.tan(np.pi / 12))) / np.tan(np.pi / 12)
+    rgba = np.zeros((2, 256, 256, 4), dtype=np.uint8)
+    rgba[..., 3] = np.where(np.hypot(x, y) < radius, 255, 0)
+    touched = (rgba[0, 0, :, 3] > 0).mean()
+    assert 0.2 < touched < 0.3
+    assert check_masks(PosedViews(rgba, (camera, camera))) == ()
 
 
 def test_views_and_cameras_must_pair(torus_views: PosedViews) -> None:
