@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flows.embedded_server import START_TIMEOUT_S, EmbeddedServer, no_iri_grammar
@@ -131,6 +131,21 @@ def reachable_server(verbose: bool) -> Generator[tuple[str, bool]]:
         return
     with _embedded_server(verbose) as address:
         yield address, True
+
+
+def report_crash() -> None:
+    """Tell the server that this thread's flow run ends here; silent where it does not listen."""
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.context import FlowRunContext
+    from prefect.states import Crashed
+
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    state = Crashed(message="Stopped by a signal while work was going on.")
+    with suppress(RuntimeError, httpx.HTTPError), get_client(sync_client=True) as client:
+        client.set_flow_run_state(context.flow_run.id, state, force=True)
 
 
 def _check_configured(address: str) -> None:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from flows.cli_options import SharedOptions
-from flows.cli_prefect import import_prefect, prefect_session
+from flows.cli_prefect import import_prefect, prefect_session, report_crash
 from flows.cli_report import failure_lines, print_result, warning_lines
 from flows.inputs import Job
 from flows.output_folder import local_folder
@@ -20,6 +20,7 @@ from mmpart_core.output.bundle import write_bundle
 from mmpart_core.records import ObjectResult
 
 BROKEN_OFF, UNUSABLE, INCOMPLETE = 1, 2, 3
+STOPPED = "Stopped. What was finished is kept: the same command goes on from there."
 
 
 @contextmanager
@@ -75,13 +76,13 @@ def running(console: Console, quiet: bool, verbose: bool, log: Path | None) -> G
         console.print(line, markup=False, soft_wrap=True)
 
     try:
-        with errors_end_with(BROKEN_OFF, console), interruptible(tell):
+        with errors_end_with(BROKEN_OFF, console), interruptible(tell, STOPPED, report_crash):
             if not quiet:
                 tell("Starting Prefect ...")
             with prefect_session(verbose, log):
                 yield
     except KeyboardInterrupt as error:
-        tell("Stopped. What was finished is kept: the same command goes on from there.")
+        tell(STOPPED)
         raise typer.Exit(exit_status(error)) from error
 
 

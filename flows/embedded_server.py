@@ -9,6 +9,7 @@ it reads a pipe whose other end only the run holds.
 
 import gc
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typing import Any, cast
 
 STOP_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 180.0  # the first start on a machine migrates a database
+_AN_ERROR = re.compile(r"[\w.]+(Error|Exception)(\b|:)")  # how a traceback ends
 _IRI_GRAMMAR = "rfc3987_syntax"
 
 
@@ -52,12 +54,13 @@ class EmbeddedServer:
         return self._process.pid
 
     def last_words(self) -> str:
-        """The last line it wrote, for a message; empty where it wrote none."""
+        """The last error it wrote, else its last line, for a message; empty where there is none."""
         if self._log is None:
             return ""
         self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        lines = [line.strip() for line in self._log.read().decode(errors="replace").split("\n")]
+        errors = [line for line in lines if _AN_ERROR.match(line)]
+        return next((line for line in reversed(errors or lines) if line), "")
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """End it and wait for its end; again does nothing.

@@ -9,6 +9,7 @@ finished is in the store.
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
@@ -17,6 +18,7 @@ from typing import Protocol
 INTERRUPTED, TERMINATED = 130, 143
 GRACE_S = 3.0
 FAREWELL_S = 1.0
+GRACE_IS_OVER = signal.SIGUSR1
 
 
 class Telling(Protocol):
@@ -45,7 +47,7 @@ def exit_status(stop: KeyboardInterrupt) -> int:
 
 
 @contextmanager
-def interruptible(tell: Telling, last: str = "Stopped.") -> Generator[None]:
+def interruptible(tell: Telling, last: str, farewell: Callable[[], None]) -> Generator[None]:
     """Within: Ctrl-C and SIGTERM raise ``Stopped`` in the main thread.
 
     Prefect replaces the handler of SIGTERM while a flow runs, by one that raises its own
@@ -55,6 +57,7 @@ def interruptible(tell: Telling, last: str = "Stopped.") -> Generator[None]:
     Args:
         tell: writes a line for the user.
         last: what is said where the process ends at once.
+        farewell: called in the main thread before the process ends at once.
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -65,28 +68,31 @@ def interruptible(tell: Telling, last: str = "Stopped.") -> Generator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise Stopped(TERMINATED)
 
-    def leave(_number: int, _frame: FrameType | None) -> None:
+    def leave(number: int, _frame: FrameType | None) -> None:
+        status = INTERRUPTED if number == signal.SIGINT else TERMINATED
+        threading.Thread(target=_end_soon, args=(status,), daemon=True).start()
         tell(last)
-        os._exit(INTERRUPTED)
+        farewell()
+        os._exit(status)
 
-    def terminate() -> None:
-        tell(last)
-        os._exit(TERMINATED)
-
-    handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    installed = {signal.SIGINT: stop, signal.SIGTERM: stop, GRACE_IS_OVER: leave}
+    before = {number: signal.signal(number, handler) for number, handler in installed.items()}
     try:
-        with _on_arrival(signal.SIGTERM, tell, terminate):
+        with _grace_after(signal.SIGTERM, tell):
             yield
     finally:
-        for number, handler in handlers.items():
+        for number, handler in before.items():
             signal.signal(number, handler)
 
 
+def _end_soon(status: int) -> None:
+    time.sleep(FAREWELL_S)
+    os._exit(status)
+
+
 @contextmanager
-def _on_arrival(
-    number: signal.Signals, tell: Telling, when_grace_ends: Callable[[], None]
-) -> Generator[None]:
-    """Within: a signal's arrival is told, and starts the grace, whoever handles it."""
+def _grace_after(number: signal.Signals, tell: Telling) -> Generator[None]:
+    """Within: a signal's arrival is told, and starts the grace, whoever handles the signal."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     over = threading.Event()
@@ -96,7 +102,7 @@ def _on_arrival(
             if number in arrived:
                 tell(f"Stopping: work that is not done in {GRACE_S:.0f} s is left.")
                 if not over.wait(GRACE_S):
-                    when_grace_ends()
+                    _end_main_thread(over)
                 return
 
     watcher = threading.Thread(target=watch, name="signals", daemon=True)
@@ -110,3 +116,12 @@ def _on_arrival(
         os.close(writing)
         watcher.join()
         os.close(reading)
+
+
+def _end_main_thread(over: threading.Event) -> None:
+    """Let the main thread leave, which knows its flow run; without it where it cannot."""
+    main = threading.main_thread().ident
+    if main is not None:
+        signal.pthread_kill(main, GRACE_IS_OVER)
+    if not over.wait(2 * FAREWELL_S):
+        os._exit(TERMINATED)
