@@ -2,11 +2,12 @@
 
 import importlib.util
 import sys
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, features
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -17,6 +18,35 @@ _SYSTEM_FOLDERS = {
 _UNIX_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts")
 _MOST_FILES = 400
 _NO_GLYPH = "\U0010fffe"
+
+
+def drawable(text: str, size_px: int, bold: bool = False) -> tuple[str, Font]:
+    """A text as it can be drawn on this machine, and the font that draws it.
+
+    Where no font has a character (or where Arabic and Hebrew cannot be set, which needs Raqm),
+    accents are left out and other characters become their code points: ``U+8ECA U+8F2A``.
+
+    Args:
+        text: what is to be drawn.
+        size_px: height of the em square.
+        bold: a heavier face, where the font has one.
+    """
+    font = font_for(text, size_px, bold)
+    lost = {char for char in text if not (_has_glyph(font, char) and _can_be_set(char))}
+    if lost:
+        text = "".join(_ascii_form(char) if char in lost else char for char in text)
+        text, font = " ".join(text.split()), font_for("", size_px, bold)
+    return text, font
+
+
+def _can_be_set(char: str) -> bool:
+    """Whether its script is laid out as it is read: right to left and joined, where it must be."""
+    return unicodedata.bidirectional(char) not in {"R", "AL"} or bool(features.check("raqm"))
+
+
+def _ascii_form(char: str) -> str:
+    plain = unicodedata.normalize("NFKD", char).encode("ascii", "ignore").decode()
+    return plain if plain.strip() else f" U+{ord(char):04X} "
 
 
 def font_for(text: str, size_px: int, bold: bool = False) -> Font:
@@ -33,7 +63,7 @@ def font_for(text: str, size_px: int, bold: bool = False) -> Font:
     missing = "".join(sorted({char for char in text if not _has_glyph(basic, char)}))
     if not missing:
         return basic
-    path = _system_font_with(missing)
+    path = _system_font_with("".join(sorted(set(text))))
     return basic if path is None else ImageFont.truetype(path, size_px)
 
 

@@ -139,8 +139,10 @@ def _gltf_position(camera: Camera) -> list[float]:
 
 
 def _message(entry: dict[str, Any]) -> str:
-    where = entry["stage"] if entry["component"] is None else entry["component"]
-    return f"{where}: {entry['message']}"
+    component = entry["component"]
+    if component is None:
+        return f"{entry['stage']}: {entry['message']}"
+    return f"{component}: {wording.told(entry['message'], component)}"
 
 
 def _part_data(
@@ -158,8 +160,10 @@ def _part_data(
         "summary": wording.part_summary(part),
         "prompt": entry["prompt"],
         "facts": _part_facts(part, entry),
-        "warnings": [warning["message"] for warning in entry["warnings"]],
-        "failure": entry["failure"]["message"] if entry["failure"] else None,
+        "warnings": [wording.told(warning["message"], part.name) for warning in entry["warnings"]],
+        "failure": (
+            wording.told(entry["failure"]["message"], part.name) if entry["failure"] else None
+        ),
     }
 
 
@@ -176,7 +180,7 @@ def _part_facts(part: PartFacts, entry: dict[str, Any]) -> list[tuple[str, str]]
     ]
     if part.placement is not None:
         facts.append(("Placed by", entry["placement"]["method"]))
-        facts.append(("Outline fit", wording.share(part.placement.silhouette_iou)))
+        facts.append(("Silhouette IoU", wording.share(part.placement.silhouette_iou)))
     seeds = sorted({run.seed for run in part.runs})
     facts.append(("Seed", ", ".join(str(seed) for seed in seeds) or "not recorded"))
     cached = sum(run.cached for run in part.runs)
@@ -191,7 +195,7 @@ def _object_facts(result: ObjectResult, manifest: dict[str, Any]) -> list[tuple[
     facts: list[tuple[str, str]] = []
     if result.assembled is not None:
         facts.append(("Surface", wording.plural(result.assembled.glb.faces, "face")))
-        facts.append(("Outline fit", wording.share(result.assembled.silhouette_iou)))
+        facts.append(("Silhouette IoU", wording.share(result.assembled.silhouette_iou)))
     facts.append(("Time", wording.duration(totals["seconds"])))
     facts.append(("From cache", f"{totals['stages_cached']} of {totals['stages']} stages"))
     facts.append(("Cost", wording.money(totals["cost_usd"])))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mmpart_core.backends import STAGES
 from mmpart_core.output import naming
 from mmpart_core.records import (
     ComponentRequest,
@@ -28,7 +29,9 @@ class PartFacts:
         result: None when the part was not made.
         placement: None when the part was not placed.
         failure: why it was not made, when a stage of its own failed.
-        runs: its stages in this run, in order.
+        runs: its own stages in this run, in order.
+        shared_runs: the stages it shares with all parts (plan, assemble).
+        planner: kind and version of what wrote its prompt; empty when planning failed.
     """
 
     request: ComponentRequest
@@ -38,6 +41,8 @@ class PartFacts:
     placement: Placement | None
     failure: PartFailure | None
     runs: tuple[StageRun, ...]
+    shared_runs: tuple[StageRun, ...] = ()
+    planner: str = ""
 
     @property
     def name(self) -> str:
@@ -103,14 +108,17 @@ class PartFacts:
         }
 
     def extras(self) -> dict[str, Any]:
-        """What the part's node in every GLB carries along."""
+        """What the part's node in every GLB carries along: all it was made of and by."""
+        runs = sorted([*self.shared_runs, *self.runs], key=lambda run: STAGES.index(run.stage))
+        # A plan that was approved and given back was not run, but it was written by something.
+        planned = {"plan": self.planner} if self.planner else {}
         return {
             "component": self.name,
             "prompt": self.prompt.prompt if self.prompt else "",
             "hidden": self.request.hidden,
             "count": self.request.count,
-            "seeds": {run.stage: run.seed for run in self.runs},
-            "backends": {run.stage: run.backend for run in self.runs},
+            "seeds": {run.stage: run.seed for run in runs},
+            "backends": planned | {run.stage: run.backend for run in runs},
             "digests": self.digests(),
             "mesh": self.mesh_facts(),
             "placement": self.placement_facts(),
@@ -125,6 +133,9 @@ def gather_parts(result: ObjectResult) -> tuple[PartFacts, ...]:
     prompts = {prompt.component: prompt for prompt in (result.plan.prompts if result.plan else ())}
     placements = result.assembled.placements if result.assembled else ()
     placed = {placement.component: placement for placement in placements}
+    shared = tuple(
+        run for run in result.runs if run.component is None and run.stage in ("plan", "assemble")
+    )
     return tuple(
         PartFacts(
             request=component,
@@ -134,6 +145,8 @@ def gather_parts(result: ObjectResult) -> tuple[PartFacts, ...]:
             placement=placed.get(component.name),
             failure=failed.get(component.name),
             runs=tuple(run for run in result.runs if run.component == component.name),
+            shared_runs=shared,
+            planner=result.plan.planner if result.plan else "",
         )
         for component in result.request.components
     )

@@ -13,16 +13,31 @@ from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.records import Camera
 
+# How the pictures look is our own choice, made by eye on the examples; no figure of a result
+# depends on it. Shading: enough to see form, little enough to see the texture's own colours.
 SHADING = 0.6
+# A paper white that white parts still stand out from (1.13 to 1 against pure white), a little
+# lighter at the top of the picture than at its foot.
 GROUND_RGB = (241.0, 241.0, 239.0)
 _HORIZON_RGB = (247.0, 247.0, 245.0)
+# The field of view of Zero123++ v1.2, so that views and pictures show a part alike.
 _FOV_DEG = 30.0
+# Nearer to the pole "up" in the picture turns with the smallest change of azimuth.
 _STEEPEST_DEG = 80.0
 _SHADOW_PX = 128
 # The shadow has no fine detail: it is worked out on every third pixel and spread.
 _SHADOW_COARSENESS = 3
+# The square of ground that is shaded, in half widths of the object: beyond it there is room for
+# nearly four radii of the wide blur.
 _SHADOW_REACH = 1.35
+# The share of the ground's brightness that the darkest shadow takes.
 _SHADOW_STRENGTH = 0.42
+# Height above the ground, as a share of the object's own, at which the shadow is a third (1/e).
+_SHADOW_FADE = 0.22
+# Blur of the wide and of the contact shadow, as shares of the shaded square, and their weights;
+# the weights add up to more than one, so that what stands on the ground is darkest there.
+_SOFT_BLUR, _CONTACT_BLUR = 0.035, 0.012
+_SOFT_WEIGHT, _CONTACT_WEIGHT = 0.6, 0.55
 
 
 def scaled_camera(camera: Camera, longest_px: int) -> Camera:
@@ -181,8 +196,8 @@ def _darkness_below(
     upward = np.broadcast_to(np.array([0.0, 0.0, 1.0]), origins.shape).copy()
     hits = scene.cast(origins, upward)
     height = np.where(hits.mesh >= 0, hits.distance + below - low, np.inf)
-    near = np.exp(-np.maximum(height, 0.0) / (0.22 * max(high - low, 1e-6)))
+    near = np.exp(-np.maximum(height, 0.0) / (_SHADOW_FADE * max(high - low, 1e-6)))
     near = near.reshape(_SHADOW_PX, _SHADOW_PX)
-    soft = ndimage.gaussian_filter(near, _SHADOW_PX * 0.035)
-    contact = ndimage.gaussian_filter(near**3, _SHADOW_PX * 0.012)
-    return np.clip(0.6 * soft + 0.55 * contact, 0.0, 1.0)
+    soft = ndimage.gaussian_filter(near, _SHADOW_PX * _SOFT_BLUR)
+    contact = ndimage.gaussian_filter(near**3, _SHADOW_PX * _CONTACT_BLUR)
+    return np.clip(_SOFT_WEIGHT * soft + _CONTACT_WEIGHT * contact, 0.0, 1.0)

@@ -17,9 +17,11 @@ from mmpart_core.storage.blob_store import BlobStore
 
 _GROUND, _PAPER = (255, 255, 255), (244, 244, 242)
 _INK, _SOFT, _FAULT = (29, 31, 34), (104, 109, 117), (163, 38, 42)
-_MARGIN, _GAP, _CAPTION = 48, 16, 22
+_MARGIN, _GAP, _CAPTION = 48, 16, 24
+_BODY_PX, _CAPTION_PX = 17, 15
 _COLUMNS = 7
-_CELL, _SMALL_CELL = 208, 144
+# Seven cells of either size are as wide as five of the object's pictures, to the pixel.
+_CELL, _SMALL_CELL = 209, 144
 _MANY_PARTS = 12
 _TURNS_DEG = (55.0, 180.0)
 
@@ -54,7 +56,7 @@ class _Sheet:
 
     def paragraph(self, text: str, color: tuple[int, int, int]) -> None:
         """Wrapped text, at most four lines."""
-        font = fonts.font_for(text, 15)
+        text, font = fonts.drawable(text, _BODY_PX)
         draw = ImageDraw.Draw(self._blank(1))
         lines = [""]
         for word in text.split():
@@ -64,7 +66,7 @@ class _Sheet:
             else:
                 lines[-1] = longer
         for line in lines[:4]:
-            self.text([(line, 15, color, False)], 26)
+            self.text([(line, _BODY_PX, color, False)], 28)
 
     def tiles(self, row_tiles: Sequence[_Tile]) -> None:
         """Tiles beside each other with their captions below."""
@@ -74,8 +76,8 @@ class _Sheet:
         left = _MARGIN
         for tile in row_tiles:
             row.paste(tile.image, (left, 0))
-            caption, font = _fitted_text(tile.caption, 13, False, tile.image.width)
-            draw.text((left, height + 17), caption, fill=_SOFT, font=font, anchor="ls")
+            caption, font = _fitted_text(tile.caption, _CAPTION_PX, False, tile.image.width)
+            draw.text((left, height + 19), caption, fill=_SOFT, font=font, anchor="ls")
             left += tile.image.width + _GAP
         self._rows.append(row)
 
@@ -123,8 +125,8 @@ def draw_sheet(
     sheet = _Sheet(_CELL if len(parts) <= _MANY_PARTS else _SMALL_CELL)
     line = [wording.status(result, parts)]
     if result.assembled is not None:
-        line.append(f"outline fit {wording.share(result.assembled.silhouette_iou)}")
-    sheet.text([(result.request.name, 27, _INK, True), (", ".join(line), 15, _SOFT, False)], 54)
+        line.append(f"silhouette IoU {wording.share(result.assembled.silhouette_iou)}")
+    sheet.text([(result.request.name, 27, _INK, True), (", ".join(line), 18, _SOFT, False)], 56)
     sheet.tiles(_object_tiles(result, scene, preview, store, sheet.width))
     for index, part in enumerate(parts, start=1):
         sheet.rule()
@@ -166,15 +168,15 @@ def _add_part(sheet: _Sheet, index: int, part: PartFacts, store: BlobStore) -> N
     color = _SOFT if part.result else _FAULT
     sheet.text(
         [
-            (f"{index}", 19, _SOFT, False),
-            (part.name, 19, _INK, True),
-            (wording.part_summary(part), 14, color, False),
+            (f"{index}", 21, _SOFT, False),
+            (part.name, 21, _INK, True),
+            (wording.part_summary(part), _BODY_PX, color, False),
         ],
         40,
     )
     if part.result is None:
         if part.failure is not None:
-            sheet.paragraph(scrub_text(part.failure.message), _FAULT)
+            sheet.paragraph(wording.told(scrub_text(part.failure.message), part.name), _FAULT)
         return
     size, paper = (sheet.cell, sheet.cell), Image.new("RGB", (sheet.cell, sheet.cell), _PAPER)
     row = [_isolated_tile(part, size, store)]
@@ -201,8 +203,7 @@ def _isolated_tile(part: PartFacts, size: tuple[int, int], store: BlobStore) -> 
 
 def _fitted_text(text: str, size: int, bold: bool, room_px: float | int) -> tuple[str, fonts.Font]:
     """The text, shortened with an ellipsis where it is wider than its room."""
-    text = " ".join(text.split())
-    font = fonts.font_for(text, size, bold)
+    text, font = fonts.drawable(" ".join(text.split()), size, bold)
     if font.getlength(text) <= room_px:
         return text, font
     while text and font.getlength(f"{text}…") > room_px:

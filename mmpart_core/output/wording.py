@@ -37,6 +37,18 @@ def money(dollars: float) -> str:
     return "none" if dollars == 0 else f"${dollars:,.3f}"
 
 
+def told(message: str, component: str) -> str:
+    """A message about a part, for a place that names the part already.
+
+    Example:
+        >>> told("part 'hat': nothing in front of it", "hat")
+        'nothing in front of it'
+    """
+    for name in (f"'{component}'", repr(component)):
+        message = message.removeprefix(f"part {name}: ")
+    return message
+
+
 def part_summary(part: PartFacts) -> str:
     """One line about a part: size and fit, or why it is not there."""
     if part.result is None:
@@ -48,5 +60,5 @@ def part_summary(part: PartFacts) -> str:
     if part.placement is None:
         pieces.append("not placed")
     elif part.placement.silhouette_iou is not None:
-        pieces.append(f"outline fit {share(part.placement.silhouette_iou)}")
+        pieces.append(f"silhouette IoU {share(part.placement.silhouette_iou)}")
     return ", ".join(pieces)

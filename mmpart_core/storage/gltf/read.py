@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from mmpart_core.errors import InputError
 from mmpart_core.geometry import transforms
+from mmpart_core.quoting import quoted_list, shortened
 from mmpart_core.storage.gltf.accessors import Buffers
 from mmpart_core.storage.gltf.appearance import read_appearance
 from mmpart_core.storage.gltf.merge import Primitive, merge_primitives
@@ -23,6 +24,8 @@ _READABLE_EXTENSIONS = {
     "KHR_texture_transform",
 }
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
+# What a document raises whose values are of other kinds or sizes than the specification allows.
+_BROKEN = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 class DocumentReader:
@@ -112,14 +115,15 @@ def decode_document(document: dict[str, Any], binary: bytes) -> list[GlbNode]:
     unknown = sorted(set(document.get("extensionsRequired", [])) - _READABLE_EXTENSIONS)
     if unknown:
         raise InputError(
-            f"GLB: it needs {', '.join(unknown)}, which is not read here; export it without "
+            f"GLB: it needs {quoted_list(unknown)}, which is not read here; export it without "
             "compression or extensions"
         )
     try:
         nodes = DocumentReader(document, binary).nodes()
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except _BROKEN as error:
         raise InputError(
-            f"GLB: its structure is broken ({type(error).__name__}: {error}); export it again"
+            f"GLB: its structure is broken ({type(error).__name__}: {shortened(str(error))}); "
+            "export it again"
         ) from error
     if not nodes:
         raise InputError("GLB: expected at least one mesh with triangles, got none")

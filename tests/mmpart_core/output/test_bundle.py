@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import fsspec
 import numpy as np
 import pytest
 
+from mmpart_core import backends
 from mmpart_core.config import PipelineConfig
 from mmpart_core.errors import BlobMissingError
 from mmpart_core.output import bundle
@@ -125,7 +127,9 @@ def test_a_missing_blob_raises_and_writes_nothing(
     assert not (tmp_path / "lamp").exists()
 
 
-def test_object_has_named_nodes_with_their_history(files: dict[str, bytes]):
+def test_object_has_named_nodes_with_their_history(files: dict[str, bytes], lamp: Lamp):
+    result = lamp[0]
+    assert result.assembled is not None
     document, _ = container.unpack(files["object.glb"])
     assert [node["name"] for node in document["nodes"]] == ["foot", "stem", "globe"]
     assert [document["meshes"][n["mesh"]]["name"] for n in document["nodes"]] == [
@@ -135,10 +139,86 @@ def test_object_has_named_nodes_with_their_history(files: dict[str, bytes]):
     assert extras["component"] == "stem"
     assert extras["prompt"] == "Show only the stem, complete, on a plain ground."
     assert extras["hidden"] == "goes on behind"
-    assert extras["seeds"] == {"isolate": 7, "multiview": 7, "reconstruct": 7, "mesh": 7}
-    assert extras["backends"]["mesh"] == "mesh-kind/1"
-    assert len(extras["digests"]["views"]) == 6
-    assert extras["placement"]["silhouette_iou"] == pytest.approx(0.88)
+    assert extras["seeds"] == dict.fromkeys(backends.STAGES, 7)
+    assert extras["backends"] == {
+        "plan": "template/1", "isolate": "isolate-kind/1", "multiview": "multiview-kind/1",
+        "reconstruct": "reconstruct-kind/1", "mesh": "mesh-kind/1", "assemble": "layout/1",
+    }  # fmt: skip
+    stem, placement = result.parts[1], result.assembled.placements[1]
+    assert extras["digests"] == {
+        "isolated": stem.isolated.rgba.sha256,
+        "visible": stem.isolated.visible.sha256,
+        "imagined": stem.isolated.imagined.sha256,
+        "views": [view.image.sha256 for view in stem.views.views],
+        "field": stem.field.checkpoint.sha256,
+        "mesh": stem.mesh.mesh.sha256,
+    }
+    assert extras["placement"] == {
+        "world_from_part": [list(row) for row in placement.world_from_part],
+        "scale": placement.scale,
+        "silhouette_iou": placement.silhouette_iou,
+        "method": placement.method,
+    }
+
+
+@pytest.mark.parametrize("name", ["exploded.glb", "parts/stem.glb"])
+def test_every_scene_carries_the_same_history(files: dict[str, bytes], name: str):
+    whole, _ = container.unpack(files["object.glb"])
+    other, _ = container.unpack(files[name])
+    expected = {node["name"]: node["extras"] for node in whole["nodes"]}
+    for node in other["nodes"]:
+        assert node["extras"] == expected[node["name"]]
+
+
+def test_a_plan_given_back_still_says_who_wrote_it(lamp: Lamp, config: PipelineConfig):
+    result, store = lamp
+    approved = result.model_copy(
+        update={"runs": tuple(run for run in result.runs if run.stage != "plan")}
+    )
+    document, _ = container.unpack(bundle.build_files(approved, store, config)["object.glb"])
+    assert document["nodes"][0]["extras"]["backends"]["plan"] == "template/1"
+    assert "plan" not in document["nodes"][0]["extras"]["seeds"]
+
+
+def documented(heading: str) -> set[str]:
+    """First-column names of the table that follows a line of docs/manifest.md."""
+    text = (Path(__file__).resolve().parents[3] / "docs" / "manifest.md").read_text("utf-8")
+    table = text.split(heading, 1)[1].split("\n\n")[1]
+    cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+
+def test_the_manifest_has_the_fields_its_page_explains(manifest: dict):
+    assert documented("Absolute paths and secrets") == set(manifest)
+    for part in manifest["parts"]:
+        assert documented("An entry of `parts`") == set(part)
+    text = (Path(__file__).resolve().parents[3] / "docs" / "manifest.md").read_text("utf-8")
+    named = set(re.findall(r"`(\w+)`", text))
+    inner = [
+        manifest["plan"], manifest["assembly"], manifest["request"], manifest["totals"],
+        *manifest["files"], *manifest["licences"], *manifest["backends"].values(),
+        *(part[key] for part in manifest["parts"] for key in ("views", "field", "mesh",
+          "placement", "digests")),
+        *manifest["stages"], *(run for part in manifest["parts"] for run in part["stages"]),
+    ]  # fmt: skip
+    for entry in inner:
+        assert set(entry) <= named, set(entry) - named
+
+
+def test_the_manifest_repeats_request_plan_and_prompts(manifest: dict, lamp: Lamp):
+    result = lamp[0]
+    assert manifest["request"]["image"]["sha256"] == result.request.image.sha256
+    assert [item["name"] for item in manifest["request"]["components"]] == ["foot", "stem", "globe"]
+    assert manifest["request"]["components"][1]["region"]["box"] == [0.2, 0.2, 0.8, 0.8]
+    prompts = [part["prompt"] for part in manifest["parts"]]
+    assert prompts == [item["prompt"] for item in manifest["plan"]["prompts"]]
+    assert [part["seeds"]["mesh"] for part in manifest["parts"]] == [7, 7, 7]
+    assert [entry["stage"] for entry in manifest["stages"]] == ["plan", "assemble"]
+    keys = [run["key"] for part in manifest["parts"] for run in part["stages"]]
+    assert len(keys) == 12
+    assert all(re.fullmatch(r"\w+-[0-9a-f]{64}", key) for key in keys)
+    assert manifest["assembly"]["silhouette_iou"] == pytest.approx(0.95)
+    assert [entry["stage"] for entry in manifest["licences"]] == list(backends.STAGES)
 
 
 def test_object_keeps_the_assembled_geometry(lamp: Lamp, files: dict[str, bytes]):

@@ -11,7 +11,17 @@ from mmpart_core.config import PipelineConfig
 from mmpart_core.geometry import cameras
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.surface import TriangleMesh
-from mmpart_core.output import explode, fonts, licences, naming, page, pictures, scrubbing, tiles
+from mmpart_core.output import (
+    explode,
+    fonts,
+    licences,
+    naming,
+    page,
+    pictures,
+    scrubbing,
+    tiles,
+    wording,
+)
 
 
 def box(center: tuple[float, float, float], extents: tuple[float, float, float]) -> TriangleMesh:
@@ -103,6 +113,38 @@ def test_used_checkpoints_come_from_the_settings():
 def test_labels_in_any_language_are_drawn():
     for text in ("seat", "車輪", "كرسي", "เก้าอี้", "\U0001fa91", "\x00\u200f", ""):
         assert fonts.font_for(text, 16).getlength(text or " ") >= 0
+
+
+def test_labels_without_a_font_become_ascii(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fonts, "_system_fonts", tuple)
+    fonts._system_font_with.cache_clear()
+    drawn, font = fonts.drawable("車輪 no. 2", 16)
+    assert drawn == "U+8ECA U+8F2A no. 2"
+    assert all(fonts._has_glyph(font, char) for char in drawn)
+    assert fonts.drawable("ﾊ①hat", 16)[0].endswith("hat")
+    for text in ("колесо", "Räder", "τροχός"):
+        assert fonts.drawable(text, 16)[0] == text
+    fonts._system_font_with.cache_clear()
+
+
+def test_right_to_left_names_need_a_layout_engine(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fonts.features, "check", lambda name: name != "raqm")
+    assert fonts.drawable("hat كرسي", 16)[0] == "hat U+0643 U+0631 U+0633 U+064A"
+    monkeypatch.setattr(fonts.features, "check", lambda _: True)
+    assert fonts.drawable("كرسي", 16)[0] == "كرسي"
+
+
+@pytest.mark.parametrize(
+    ("message", "component", "short"),
+    [
+        ("part 'hat': nothing in front", "hat", "nothing in front"),
+        ('part "man\'s hat": too small', "man's hat", "too small"),
+        ("part 'hat': it hides the brim", "brim", "part 'hat': it hides the brim"),
+        ("it runs out of the frame", "hat", "it runs out of the frame"),
+    ],
+)
+def test_messages_name_their_part_once(message: str, component: str, short: str):
+    assert wording.told(message, component) == short
 
 
 def test_a_script_we_have_glyphs_for_takes_the_bundled_font():

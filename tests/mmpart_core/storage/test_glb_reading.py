@@ -3,6 +3,7 @@
 import base64
 import csv
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from mmpart_core.storage.glb import (
     encode_glb,
 )
 from mmpart_core.storage.gltf import colors, container
+from mmpart_core.storage.gltf.accessors import Buffers
+from mmpart_core.storage.gltf.read import decode_document
 
 
 @pytest.mark.parametrize("keep", [0, 3, 19, 200, -10])
@@ -69,6 +72,58 @@ def test_unreadable_extensions_and_outside_files_are_refused(cube: Any) -> None:
         decode_glb(container.pack(outside, binary))
     with pytest.raises(InputError, match="got none"):
         decode_glb(container.pack({**document, "nodes": [], "scenes": [{"nodes": []}]}, binary))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"count": 10**12}, "1000000000000 elements reach beyond buffer view"),
+        ({"count": 2**80}, "elements reach beyond buffer view"),
+        ({"count": -1}, "stride"),
+        ({"byteOffset": -8}, "stride"),
+        ({"count": 10**9, "bufferView": None}, "1000000000 elements that no buffer holds"),
+        ({"count": 2**80, "bufferView": None}, "that no buffer holds"),
+        ({"count": -5, "bufferView": None}, "-5 elements that no buffer holds"),
+        ({"count": 1e400}, "structure is broken"),
+        ({"count": "9" * 100_000}, "structure is broken"),
+        ({"count": None}, "structure is broken"),
+        ({"bufferView": 10**9}, "structure is broken"),
+    ],
+)
+def test_counts_are_checked_before_memory_is_taken(
+    cube: Any, change: dict[str, Any], message: str
+) -> None:
+    document, binary = container.unpack(encode_glb([GlbNode("a", cube())]))
+    accessor = {**document["accessors"][0], **change}
+    if accessor["bufferView"] is None:
+        del accessor["bufferView"]
+    document["accessors"][0] = accessor
+    tracemalloc.start()
+    with pytest.raises(InputError, match=message) as caught:
+        decode_document(document, binary)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
+    assert len(str(caught.value)) < 400
+
+
+def test_zeros_without_a_buffer_are_counted_over_the_file(cube: Any) -> None:
+    document, binary = container.unpack(encode_glb([GlbNode("a", cube())]))
+    zeros = {"componentType": 5126, "type": "VEC3", "count": 4_000_000}
+    document["accessors"] += [zeros] * 3
+    buffers = Buffers(document, binary)
+    first = len(document["accessors"]) - 3
+    assert buffers.array(first).shape == (4_000_000, 3)
+    with pytest.raises(InputError, match="at most 64000000 bytes"):
+        buffers.array(first + 1)
+
+
+def test_a_stride_of_nothing_is_refused(cube: Any) -> None:
+    document, binary = container.unpack(encode_glb([GlbNode("a", cube())]))
+    document["bufferViews"][0]["byteStride"] = 0
+    document["accessors"][0]["count"] = 10**12
+    with pytest.raises(InputError, match="stride 0, at least 12 expected"):
+        decode_document(document, binary)
 
 
 def test_primitives_of_one_mesh_are_joined(two_primitives: Any) -> None:
