@@ -34,7 +34,7 @@ from flows.cli_run import (
 )
 from flows.inputs import prepare_job
 from flows.output_folder import check_output
-from flows.profiles import find_config, profile_names
+from flows.profiles import find_config, preset_lines, profile_names
 from mmpart_core.backends import STAGES
 from mmpart_core.errors import ConfigError
 
@@ -90,7 +90,7 @@ def doctor(
 
 @app.command()
 def profiles() -> None:
-    """The profiles that come with MMPart, and the back-ends they choose."""
+    """The profiles that come with MMPart, the back-ends they choose, and presets of training."""
     console = Console(highlight=False)
     for name in profile_names():
         try:
@@ -100,6 +100,8 @@ def profiles() -> None:
             continue
         kinds = " ".join(f"{stage}={config.choice(stage).kind}" for stage in STAGES)
         console.print(f"{name}: {kinds}", markup=False, soft_wrap=True)
+        for line in preset_lines(config):
+            console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from mmpart_core import backends
 from mmpart_core.config import PipelineConfig, read_profile
 from mmpart_core.errors import ConfigError
 
@@ -55,3 +56,14 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name.strip(), yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set '{text}': '{value}' is not a YAML value; quote it") from error
+
+
+def preset_lines(config: PipelineConfig) -> list[str]:
+    """A line per stage whose back-end has presets: what they are, in its own words."""
+    lines: list[str] = []
+    for stage in backends.STAGES:
+        module = backends.find_module(stage, config.choice(stage).kind)
+        preset = module.Settings.model_fields.get("preset")
+        if preset is not None and preset.description:
+            lines.append(f"{stage}.preset: {' '.join(preset.description.split())}")
+    return lines

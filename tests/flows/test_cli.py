@@ -23,7 +23,24 @@ ADDRESS = "s3://me:pass@bucket/x"  # pragma: allowlist secret
         (["IMAGE", "--part", "hat", "--profile", "nosuch"], "expected one of groundtruth, local"),
         (["IMAGE", "--part", "hat", "--profile", "missing.yaml"], "cannot be read"),
         (["IMAGE", "--part", "hat", "--set", "reconstruct.depth=3"], "reconstruct.depth"),
+        (["IMAGE", "--part", "hat", "--set", "reconstruct.depth=3"], "no such setting"),
+        (
+            ["IMAGE", "--part", "hat", "--set", "reconstruct.steps=many"],
+            "reconstruct.steps: a whole number expected, got 'many'",
+        ),
+        (
+            ["IMAGE", "--part", "hat", "--set", "reconstruct.steps=-1"],
+            "at least 0 expected, got -1",
+        ),
+        (
+            ["IMAGE", "--part", "hat", "--set", "reconstruct.preset=fast"],
+            "'cpu', 'gpu' or 'preview' expected, got 'fast'",
+        ),
         (["IMAGE", "--part", "hat", "--set", "paint.depth=3"], "no such setting"),
+        (["IMAGE", "--part", "hat", "--name", "a/b"], "--name: name 'a/b' holds '/'"),
+        (["IMAGE", "--part", "hat", "--output", "IMAGE/below"], "above it is a file"),
+        (["IMAGE", "--part", "hat", "--store", "s", "--output", "s/out"], "in the store"),
+        (["IMAGE", "--part", "hat", "--output", "."], "no result of MMPart (pair.png)"),
         (["IMAGE", "--part", "hat", "--set", "reconstruct.steps"], "<stage>.<setting>=<value>"),
         (["IMAGE", "--part", "hat", "--set", "reconstruct.steps=[1"], "not a YAML value"),
         (["IMAGE", "--part", "hat", "--set", "mesh.kind=clay"], "no back-end 'clay'"),
@@ -57,6 +74,7 @@ def test_unusable_input_is_one_message_and_status_2(
     assert message in result.stderr
     assert result.stderr.startswith("mmpart: ")
     assert len(result.stderr.strip().splitlines()) == 1
+    assert "Input should" not in result.stderr
     assert result.stdout == ""
     assert not (tmp_path / "out").exists()
 
@@ -100,5 +118,8 @@ def test_profiles_are_complete(name: str) -> None:
 
 
 def test_profiles_and_version_are_printed(mmpart: Any) -> None:
-    assert "local: plan=template isolate=regions" in mmpart("profiles").stdout
+    listed = mmpart("profiles").stdout
+    assert "local: plan=template isolate=regions" in listed
+    assert "reconstruct.preset:" in listed
+    assert "'preview' is" in listed
     assert mmpart("version").stdout.strip().count(".") == 2
