@@ -86,22 +86,7 @@ def _priors(
 ) -> tuple[Float[np.ndarray, "S L"], set[int]]:
     """One column per open component, the last for what nobody named."""
     priors = np.zeros((len(graph.area), len(open_) + 1))
-    seeds: dict[int, Int[np.ndarray, "_"]] = {}
-    outlines: dict[int, Bool[np.ndarray, "H W"]] = {}
-    boxes: list[int] = []
-    for column, index in enumerate(open_):
-        region = regions[index]
-        if region is not None and region.box is not None:
-            boxes.append(column)
-            priors[:, column] = hints.box_prior(graph, region.box)
-        elif region is not None and region.polygon:
-            outlines[column] = outline_mask(region, graph.shape)
-        elif region is not None:
-            seeds[column] = hints.point_seeds(graph, region.points)
-    for column, fixed in seeds.items():
-        foreign = _boxed_by_others(priors, boxes, fixed)
-        priors[:, column] = hints.point_prior(graph, fixed, foreign)
-    _place_outlines(graph, priors, outlines, seeds)
+    seeds = _place_hints(graph, priors, [regions[index] for index in open_])
     placed = np.delete(priors, [*seeds, -1], axis=1).max(axis=1, initial=0.0)
     boxed, elsewhere = placed > 0, _ELSEWHERE * np.minimum(placed, 1.0)
     unplaced = [column for column, index in enumerate(open_) if regions[index] is None]
@@ -120,12 +105,35 @@ def _priors(
     return priors, {open_[column] for column in unplaced}
 
 
+def _place_hints(
+    graph: Superpixels, priors: Float[np.ndarray, "S L"], hinted: list[Region | None]
+) -> dict[int, Int[np.ndarray, "_"]]:
+    """Write the priors of boxes, points and outlines; gives the points' superpixels by column."""
+    seeds: dict[int, Int[np.ndarray, "_"]] = {}
+    outlines: dict[int, Bool[np.ndarray, "H W"]] = {}
+    boxes: list[int] = []
+    for column, region in enumerate(hinted):
+        if region is not None and region.box is not None:
+            boxes.append(column)
+            priors[:, column] = hints.box_prior(graph, region.box)
+        elif region is not None and region.polygon:
+            outlines[column] = outline_mask(region, graph.shape)
+        elif region is not None:
+            seeds[column] = hints.point_seeds(graph, region.points)
+    for column, fixed in seeds.items():
+        foreign = _boxed_by_others(priors, boxes, fixed)
+        priors[:, column] = hints.point_prior(graph, fixed, foreign)
+    _place_outlines(graph, priors, outlines, seeds)
+    return seeds
+
+
 def _boxed_by_others(
     priors: Float[np.ndarray, "S L"], boxes: list[int], fixed: Int[np.ndarray, "_"]
 ) -> Bool[np.ndarray, "S"]:
     """What lies in boxes drawn for other components that hold none of a component's points."""
     inside = priors[:, boxes] > 0
-    return inside[:, ~inside[fixed].any(axis=0)].any(axis=1)
+    foreign = inside & ~inside[fixed].any(axis=0)
+    return np.asarray(foreign.any(axis=1), dtype=np.bool_)
 
 
 def _place_outlines(

@@ -3,28 +3,16 @@
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
-from mmpart_core.backends import BackendSettings
+from mmpart_core.drawing import LitDrawingSettings
 from mmpart_core.errors import BackendError
 from mmpart_core.geometry import cameras, transforms
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.isolate.protocol import Isolation, IsolationTask
 
 
-class Settings(BackendSettings):
+class Settings(LitDrawingSettings):
     """How the part is drawn."""
-
-    supersample: int = Field(
-        default=2, ge=1, le=8, description="Rays along each side of a pixel, against jagged rims."
-    )
-    shading: float = Field(
-        default=0.0,
-        ge=0.0,
-        le=1.0,
-        description="0 draws bare base colours; up to 1 blends in a soft studio light. Give it the "
-        "value that the source image was drawn with.",
-    )
 
 
 class GroundTruthIsolator:

@@ -3,38 +3,20 @@
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
-from mmpart_core.backends import BackendSettings
+from mmpart_core.drawing import LitDrawingSettings
 from mmpart_core.errors import BackendError
 from mmpart_core.geometry import cameras, transforms
-from mmpart_core.geometry.cameras import Zero123PlusVersion
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.geometry.truth_scene import TruthGeometry
+from mmpart_core.multiview.poses import PosedDrawingSettings
 from mmpart_core.multiview.protocol import GeneratedViews, PartImage
 
 
-class Settings(BackendSettings):
+class Settings(PosedDrawingSettings, LitDrawingSettings):
     """Which poses, and how they are drawn."""
-
-    version: Zero123PlusVersion = Field(
-        default="v1.2", description="Release of Zero123++ whose six poses and lens are used."
-    )
-    size_px: int = Field(
-        default=320, ge=16, le=2048, description="Side of a view; Zero123++ makes 320."
-    )
-    supersample: int = Field(
-        default=2, ge=1, le=8, description="Rays along each side of a pixel, against jagged rims."
-    )
-    shading: float = Field(
-        default=0.0,
-        ge=0.0,
-        le=1.0,
-        description="0 draws bare base colours, which is what reconstruction should learn; up to 1 "
-        "blends in a soft studio light.",
-    )
 
 
 class GroundTruthViews:

@@ -5,28 +5,18 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from mmpart_core.backends import BackendSettings
 from mmpart_core.geometry import cameras
-from mmpart_core.geometry.cameras import Zero123PlusVersion
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.multiview.lifting.depth import DEPTH_TO_WIDTH
 from mmpart_core.multiview.lifting.lift import LiftBack, LiftRules, LiftShape, lift_part
+from mmpart_core.multiview.poses import PosedDrawingSettings
 from mmpart_core.multiview.protocol import GeneratedViews, PartImage
 
 
-class Settings(BackendSettings):
+class Settings(PosedDrawingSettings):
     """How the shape is chosen and how deep it becomes."""
 
-    version: Zero123PlusVersion = Field(
-        default="v1.2", description="Release of Zero123++ whose six poses and lens are used."
-    )
-    size_px: int = Field(
-        default=320, ge=16, le=2048, description="Side of a view; Zero123++ makes 320."
-    )
-    supersample: int = Field(
-        default=2, ge=1, le=8, description="Rays along each side of a pixel, against jagged rims."
-    )
     outline_px: int = Field(
         default=256,
         ge=64,
