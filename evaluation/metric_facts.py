@@ -1,5 +1,6 @@
 """What each metric of a row is: which way is better, its worst value, its unit, its meaning."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -109,6 +110,16 @@ def metric_facts(metric: str, protocol: Protocol, side: float = 2.0) -> MetricFa
                 return MetricFacts("neither", None, unit, f"{what} of {name.removesuffix(ending)}")
     facts = _PLAIN[name]
     return MetricFacts(facts.better, facts.worst, facts.unit, facts.words + alone)
+
+
+def is_stage_cost(metric: str, stages: Sequence[str]) -> bool:
+    """Whether a metric says what one of some stages took.
+
+    Example:
+        >>> [is_stage_cost(name, ["mesh"]) for name in ("mesh_gpu_s", "mesh_s", "seconds")]
+        [True, True, False]
+    """
+    return metric.endswith(tuple(_COST_ENDINGS)) and metric.split("_")[0] in stages
 
 
 def bounded(metric: str, value: float, facts: MetricFacts) -> float:

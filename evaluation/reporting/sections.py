@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evaluation.metric_facts import COST_METRICS, is_stage_cost
 from evaluation.protocol import Level, Protocol, describe_protocol
 from evaluation.reporting import charts
 from evaluation.reporting.attribution import Attribution, StageLoss
@@ -45,10 +46,20 @@ class CategoryLine:
 
 @dataclass(frozen=True)
 class CostSection:
-    """Time and money per object, and the published times to hold them against."""
+    """What making an object took, and the published times to hold it against.
+
+    Attributes:
+        chart: mean time per stage.
+        totals: all of ``metric_facts.COST_METRICS``; None for what no row knows.
+        stages: what rows know per stage.
+        units: by metric.
+        published: times of other methods.
+    """
 
     chart: str
-    metrics: tuple[MetricSummary, ...]
+    totals: tuple[tuple[str, MetricSummary | None], ...]
+    stages: tuple[MetricSummary, ...]
+    units: dict[str, str]
     published: tuple[PublishedTime, ...]
 
 
@@ -236,9 +247,11 @@ def _cost(levels: Sequence[LevelSummary]) -> CostSection | None:
         for stage in _STAGES
         if (summary := whole.metric(f"{stage}_s")) is not None
     }
-    totals = [whole.metric(name) for name in ("seconds", "cost_usd")]
-    given = tuple(each for each in totals if each is not None)
-    if not stages and not given:
+    totals = tuple((name, whole.metric(name)) for name in COST_METRICS)
+    others = tuple(each for each in whole.metrics if is_stage_cost(each.metric, _STAGES))
+    if not others and not any(each for _, each in totals):
         return None
+    names = [*COST_METRICS, *(each.metric for each in others)]
+    units = {name: facts_of(name, whole.protocol).unit for name in names}
     chart = charts.bars(stages, "Mean time per stage and object", "s") if stages else ""
-    return CostSection(chart, given, PUBLISHED_TIMES)
+    return CostSection(chart, totals, others, units, PUBLISHED_TIMES)

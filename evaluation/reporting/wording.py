@@ -1,5 +1,6 @@
 """Names and numbers as readers see them."""
 
+import re
 from collections.abc import Sequence
 
 from evaluation.metric_facts import MetricFacts, metric_facts
@@ -48,6 +49,9 @@ _TITLES = {
     "peak_gpu_memory_mib": "peak GPU memory",
 }
 _ALONE = "shape_"
+_COST_TITLES = {"_gpu_s": "GPU time", "_s": "time", "_usd": "money", "_tokens": "tokens",
+                "_gpu_mib": "peak GPU memory", "_mib": "peak memory"}  # fmt: skip
+_COST_ENDING = re.compile("|".join(f"{ending}$" for ending in _COST_TITLES))
 _HEADLINES = (
     "chamfer", "f_0.05", "volume_iou", "voxel_f", "bbox_iou", "normal_consistency",
     "centroid_error_pct", "shape_f_0.05", "mutual_iou",
@@ -68,12 +72,14 @@ def metric_title(metric: str) -> str:
     Example:
         >>> metric_title("f_0.05"), metric_title("shape_chamfer"), metric_title("mesh_s")
         ('F@0.05', 'Chamfer, shape alone', 'time, mesh')
+        >>> metric_title("mesh_gpu_s"), metric_title("plan_tokens")
+        ('GPU time, mesh', 'tokens, plan')
     """
     name = metric.removeprefix(_ALONE)
     if name.startswith("f_"):
         title = f"F@{name[2:]}"
-    elif name not in _TITLES and name.endswith("_s"):
-        title = f"time, {name[:-2]}"
+    elif name not in _TITLES and (ending := _COST_ENDING.search(name)):
+        title = f"{_COST_TITLES[ending.group()]}, {name.removesuffix(ending.group())}"
     else:
         title = _TITLES.get(name, name.replace("_", " "))
     return f"{title}, shape alone" if name != metric else title

@@ -205,3 +205,31 @@ def test_waterfall_names_stages_and_steps(row: Row) -> None:
     ET.fromstring(svg)
     for text in ("all ours", "isolate", "mesh", "+0.500", "-0.100", "higher is better"):
         assert text in svg
+
+
+def test_costs_are_shown_with_units_and_unknown_ones_stay_empty(tmp_path: Path, row: Row) -> None:
+    values = {"f_0.1": 0.5, "seconds": 30.0, "mesh_s": 4.0, "mesh_gpu_s": 2.5, "tokens": 812.0}
+    rows = [row(name, name, 0.0, level="object", values=values) for name in ("a", "b")]
+    rows.append(row("c", "c", 0.0, level="object", values={"f_0.1": 0.4}))
+    path = write_report(tmp_path, rows, ReportOptions(notes=("Regions <given>.",)))
+    text = path.read_text(encoding="utf-8")
+    _checked(text)
+    assert text.count("Regions &lt;given&gt;.") == 1
+    lines = re.findall(r"<tr><th>([^<]*)</th><td[^>]*>([^<]*)<.*?>(\d+)</td></tr>", text)
+    found = {title: (value.strip(), int(count)) for title, value, count in lines}
+    assert found["time"] == ("30.0 s", 2)
+    assert found["tokens"] == ("812.0 tokens", 2)
+    assert found["GPU time, mesh"] == ("2.500 s", 2)
+    for unknown in ("GPU time", "money", "peak memory", "peak GPU memory"):
+        assert found[unknown] == ("–", 0)
+
+
+def test_a_case_without_a_prediction_shows_the_truth_in_one_row(tmp_path: Path, scored) -> None:
+    truth, _, rows = scored
+    lost = [r.model_copy(update={"dataset": "", "object_id": "x"}) for r in rows]
+    options = ReportOptions(load_pair=lambda _dataset, _object: (truth, None))
+    text = write_report(tmp_path, lost, options).read_text(encoding="utf-8")
+    page = _checked(text)
+    assert 'class="views alone"' in text
+    assert "Nothing usable was made." in text
+    assert len([a for a in page.addresses if a.startswith("data:")]) == 4
