@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from evaluation.rows import ObjectScore, ScoreRow
 from evaluation.scorecard import score_pair
 from evaluation.scoring.context import PreparedPair, prepare_pair
 from mmpart_core.errors import InputError
-from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.keys import canonical_json
 from mmpart_core.records import Record
 
@@ -199,40 +198,30 @@ def _explained(row: ScoreRow, fault: str | None) -> ScoreRow:
 def _digest(
     truth: GroundTruthObject, prediction: Prediction | None, fault: str | None, dataset: str
 ) -> str:
+    known = replace(prediction, cost={}) if prediction else None
     sha = hashlib.sha256()
-    facts: dict[str, Any] = {
-        "dataset": dataset,
-        "object_id": truth.object_id,
-        "labels": dict(truth.labels),
-        "category": truth.category,
-        "truth_source": truth.source,
-        "truth_issues": [repr(issue) for issue in truth.issues],
-        "fault": fault,
-    }
-    if prediction is not None:
-        facts["prediction"] = {
-            "failures": dict(prediction.failures),
-            "frame": prediction.frame,
-            "azimuth_deg": prediction.azimuth_deg,
-            "camera": prediction.camera,
-            "source": prediction.source,
-            "issues": [repr(issue) for issue in prediction.issues],
-        }
-    sha.update(canonical_json(facts).encode())
-    for side in (truth.parts, prediction.parts if prediction else {}):
-        for name, mesh in side.items():
-            sha.update(canonical_json(["part", name]).encode())
-            for array in _arrays(mesh):
-                sha.update(f"{array.dtype}{array.shape}".encode())
-                sha.update(np.ascontiguousarray(array).tobytes())
-        sha.update(b"\0end of side")
-    for name, picture in {"image": truth.image, **(truth.masks or {})}.items():
-        if picture is not None:
-            sha.update(canonical_json(["picture", name, list(picture.shape)]).encode())
-            sha.update(np.ascontiguousarray(picture).tobytes())
+    for piece in _bytes_of([dataset, fault, truth, known]):
+        sha.update(len(piece).to_bytes(8, "big"))
+        sha.update(piece)
     return sha.hexdigest()
 
 
-def _arrays(mesh: TriangleMesh) -> Iterator[np.ndarray[Any, Any]]:
-    for array in (mesh.vertices, mesh.faces, mesh.uv, mesh.texture, mesh.colors):
-        yield np.zeros(0) if array is None else array
+def _bytes_of(value: Any) -> Iterator[bytes]:
+    """Everything in a value, field by field, so that nothing a score may look at is left out."""
+    yield type(value).__name__.encode()
+    if isinstance(value, np.ndarray):
+        yield f"{value.dtype}{value.shape}".encode()
+        yield np.ascontiguousarray(value).tobytes()
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield field.name.encode()
+            yield from _bytes_of(getattr(value, field.name))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key).encode()
+            yield from _bytes_of(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _bytes_of(item)
+    else:
+        yield canonical_json(value).encode()
