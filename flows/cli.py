@@ -1,8 +1,8 @@
 """The ``mmpart`` command: parses, calls a flow, prints; nothing else.
 
 Exit status: 0 all parts made; 1 the run broke off (the store or the Prefect server went away);
-2 unusable input or configuration, nothing was started; 3 finished but incomplete; 130 Ctrl-C.
-Results go to stdout, progress, warnings and errors to stderr.
+2 unusable input or configuration, nothing was started; 3 finished but incomplete; 130 Ctrl-C;
+143 SIGTERM. Results go to stdout, progress, warnings and errors to stderr.
 """
 
 from dataclasses import replace
