@@ -68,7 +68,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         help="One setting, as reconstruct.steps=200, mesh.kind=kaolin or "
-        "reconstruct.preset=preview (quick and rough, see 'mmpart profiles').",
+        "reconstruct.preset=preview (untrained, a rough shape; see 'mmpart profiles').",
     ),
 ]
 Seed = Annotated[

@@ -42,7 +42,7 @@ def print_result(console: Console, result: ObjectResult, seconds: float) -> None
     work = wording.duration(sum(run.seconds for run in result.runs))
     status = wording.status(result, gather_parts(result))
     total = wording.duration(seconds)
-    console.print(f"{status}; {total} in all ({work} of work, parts run side by side).")
+    console.print(f"{status}; {total} in all, {work} of work side by side")
 
 
 def _part_cells(result: ObjectResult, name: str) -> tuple[str, ...]:

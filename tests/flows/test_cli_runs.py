@@ -31,6 +31,11 @@ def test_whole_run_then_cached_then_incomplete(
     second = mmpart("generate", image, *parts, *common)
     assert "hat: isolate cached" in second.stderr
     assert "made in" not in second.stderr
+    assert "4 of 4" in second.stdout
+    assert "silhouette IoU" in second.stdout
+    assert "complete: 2 parts; " in second.stdout
+    table = second.stdout.partition(str(out))[0]
+    assert max(len(line.rstrip()) for line in table.splitlines()) <= 80
     silent = mmpart("generate", image, *parts, *common, "--quiet")
     assert (silent.exit_code, silent.stdout, silent.stderr) == (0, "", "")
     journal.break_down("isolate", "man")
@@ -39,6 +44,15 @@ def test_whole_run_then_cached_then_incomplete(
     assert broken.stderr.startswith("man: isolate failed: isolate of man: out of order")
     assert (out / "object.glb").is_file()
     assert not (out / "parts" / "man.glb").exists()
+    log = (out / "mmpart.log").read_text()
+    assert log.count("run begins: ") == 4
+    assert "packages: mmpart " in log
+    assert "isolate of hat: started" in log
+    assert "isolate of hat: ended, made, " in log
+    assert "isolate of hat: ended, cached, " in log
+    assert "isolate of man: failed, BackendError: isolate of man: out of order" in log
+    assert log.rstrip().splitlines()[-1].partition("mmpart ")[2].startswith("run ended after")
+    assert str(tmp_path) not in "".join(line for line in log.splitlines() if " mmpart " in line)
 
 
 def joined(text: str) -> str:

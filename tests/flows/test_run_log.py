@@ -1,0 +1,20 @@
+"""The log of a run that breaks off says why."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.inputs import Inputs, prepare_job
+from flows.run_log import RunLog
+from mmpart_core.errors import StorageError
+
+
+@pytest.mark.parametrize("error", [StorageError("the store went away"), ZeroDivisionError("zero")])
+def test_an_error_is_logged_with_its_class(error: Exception, image: Path, tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    job = prepare_job(Inputs(image=image, parts=["hat"], store=store))
+    with pytest.raises(type(error)), RunLog(tmp_path / "out", job, 0):
+        raise error
+    log = (tmp_path / "out" / "mmpart.log").read_text()
+    assert f"s: {type(error).__name__}: {error}" in log
+    assert ("Traceback" in log) == isinstance(error, ZeroDivisionError)
