@@ -4,19 +4,23 @@ import importlib.util
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import trimesh
 
 from flows.inputs import Inputs, object_name, parse_camera, prepare_job
 from flows.profiles import parse_setting
 from mmpart_core.errors import ConfigError, InputError, MissingDependencyError
+from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.intake.plan_file import write_plan
 from mmpart_core.stages import run_stage
+from mmpart_core.storage.glb import GlbNode, encode_glb
 
 
 def test_text_that_is_no_plan(image: Path, tmp_path: Path) -> None:
     for content in ("{}", "[]", "not JSON", '{"records": {"prompts": [3]}, "object": "x"}'):
         (tmp_path / "plan.json").write_text(content)
-        with pytest.raises(InputError, match="not a plan"):
+        with pytest.raises(InputError, match=r"plan\.json.*(plan file|not valid JSON|altered)"):
             prepare_job(
                 Inputs(image=image, plan=tmp_path / "plan.json", store=str(tmp_path / "store"))
             )
@@ -31,7 +35,7 @@ def test_a_plan_whose_records_were_edited_is_no_plan(image: Path, tmp_path: Path
     content = json.loads(path.read_text())
     content["records"]["prompts"][0]["index"] = 7
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="only its prompts may be edited"):
+    with pytest.raises(InputError, match="edit only prompts"):
         prepare_job(Inputs(image=image, plan=path, store=store))
 
 
@@ -69,3 +73,52 @@ def test_store_comes_from_the_environment(
     job = prepare_job(inputs)
     assert job.store.has(job.request.image)
     assert (tmp_path / "elsewhere" / "blobs").is_dir()
+
+
+def test_the_object_is_named_after_the_file_or_its_folder() -> None:
+    assert object_name(Inputs(image=Path("/pictures/lamp/red-lamp.jpg"))) == "red-lamp"
+    assert object_name(Inputs(image=Path("/pictures/lamp/Image.png"))) == "lamp"
+    assert object_name(Inputs(truth=Path("/pictures/lamp/scene.glb"))) == "lamp"
+    assert object_name(Inputs(image=Path("/image.png"))) == "image"
+    assert object_name(Inputs(image=Path("/pictures/lamp/image.png"), name="desk lamp")) == (
+        "desk lamp"
+    )
+    for bad in ("a/b", "a\\b", " ", "x" * 121):
+        with pytest.raises(InputError, match=r"^--name"):
+            object_name(Inputs(image=Path("x.png"), name=bad))
+
+
+def test_a_plan_keeps_its_view(image: Path, tmp_path: Path) -> None:
+    store, path = str(tmp_path / "store"), tmp_path / "plan.json"
+    job = prepare_job(Inputs(image=image, parts=["hat"], camera="elevation=5", store=store))
+    plan = run_stage("plan", {"request": job.request}, job.config.plan, job.store, 0)
+    write_plan(path, job.request, plan)
+    again = prepare_job(Inputs(image=image, plan=path, store=store))
+    assert again.request == job.request
+    same = prepare_job(Inputs(image=image, plan=path, camera="elevation=5", store=store))
+    assert same.request == job.request
+    with pytest.raises(InputError, match=r"--camera.*made for azimuth=0,elevation=5,fov=30"):
+        prepare_job(Inputs(image=image, plan=path, camera="elevation=6", store=store))
+
+
+def test_a_known_scene_can_be_planned_and_the_plan_run(tmp_path: Path) -> None:
+    scene, store, path = tmp_path / "pair.glb", str(tmp_path / "store"), tmp_path / "plan.json"
+    meshes = [trimesh.creation.box((1.0, 1.0, 0.5)), trimesh.creation.icosphere(1, 0.4)]
+    meshes[1].apply_translation((0.0, 0.0, 0.6))
+    scene.write_bytes(
+        encode_glb(
+            [
+                GlbNode(name, TriangleMesh(np.array(mesh.vertices), np.array(mesh.faces, np.int64)))
+                for name, mesh in zip(("base", "ball"), meshes, strict=True)
+            ]
+        )
+    )
+    given = Inputs(truth=scene, parts=["ball = smooth"], camera="azimuth=30", store=store)
+    job = prepare_job(given)
+    assert [(each.name, each.hidden) for each in job.request.components] == [("ball", "smooth")]
+    plan = run_stage("plan", {"request": job.request}, job.config.plan, job.store, 0)
+    write_plan(path, job.request, plan)
+    again = prepare_job(Inputs(truth=scene, plan=path, store=store))
+    assert (again.request, again.plan) == (job.request, plan)
+    with pytest.raises(InputError, match="the plan says which parts"):
+        prepare_job(Inputs(truth=scene, plan=path, parts=["ball"], store=store))
