@@ -15,6 +15,13 @@ from mmpart_core.geometry import cameras, transforms
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.records import Camera
 
+# How the search steps; set by hand. Later sweeps try quarter steps up to two steps around the
+# present depth, and every fourth step of the rest.
+_FINE_STEPS, _FINE_TRIED, _COARSER = 2.0, 17, 4
+# Depths whose energy is that near the best, of the way to the median, count as nearly as good.
+_NEARLY = 0.1
+_UPRIGHT_REACH = 0.5  # of the reach: the upright plane is a guess, and must leave room to search
+
 
 @dataclass(frozen=True)
 class FittedPart:
@@ -142,7 +149,12 @@ class DepthSearch:
         """Finer candidates around the present depth, and the whole reach at coarse steps."""
         middle = (self.factors[index] - 1.0) * self.parts[index].pose.depth
         step = 2.0 * self.settings.reach / (self.settings.steps - 1)
-        return np.concatenate([middle + step * np.linspace(-2.0, 2.0, 17), self._grid()[::4]])
+        return np.concatenate(
+            [
+                middle + step * np.linspace(-_FINE_STEPS, _FINE_STEPS, _FINE_TRIED),
+                self._grid()[::_COARSER],
+            ]
+        )
 
     def _improve(
         self, index: int, others: Sequence[int], offsets: Float[np.ndarray, "K"], *, blocked: bool
@@ -157,7 +169,7 @@ class DepthSearch:
             weight = self.settings.order_weight if blocked else 0.0
             energy = weight * energy + self._witnessed(index, factors, blocked=blocked)
         best = int(np.argmin(energy))
-        close = offsets[energy <= energy[best] + 0.1 * (np.median(energy) - energy[best])]
+        close = offsets[energy <= energy[best] + _NEARLY * (np.median(energy) - energy[best])]
         self.spread[index] = float(close.max() - close.min())
         self.factors[index] = float(factors[best])
         self._blockers[index] = []
@@ -228,4 +240,4 @@ def _upright_offset(camera: Camera, pose: SightPose, settings: SearchSettings) -
     if abs(along) < 1e-6:
         return 0.0
     offset = (-float(world_from_camera[0, 3]) / along - 1.0) * pose.depth
-    return float(np.clip(offset, -settings.reach / 2.0, settings.reach / 2.0))
+    return float(np.clip(offset, -_UPRIGHT_REACH * settings.reach, _UPRIGHT_REACH * settings.reach))

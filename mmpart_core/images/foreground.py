@@ -27,6 +27,9 @@ _GROUND_TINT = 0.3
 _SHADOW_DEPTH = 45.0
 _SHADOW_SLOPE = 1.0  # L*a*b* per pixel; the edge of an object is steeper
 _NEUTRAL_SLOPE = 2.5  # the same for pixels of the very hue of the background
+# Compression smears the object's colour over pixels beside it, where edges of lightness stay: up to
+# so many times the noise of colour that it leaves on the background. A clean render has none.
+_SMEAR = 16.0
 _SHADOW_KEEPS = 0.5
 _SHADED_HOLE, _SHADED_HUE = 2.0, 0.75  # of the threshold of distance, and of hue
 _GLINT_PX = 4  # a thin pale line within an object is a highlight on an edge
@@ -139,8 +142,8 @@ def _without_shadows(
     shadow = morphology.grown_within(reached, soft, 3) & soft
     if model.plain:
         shadow |= _pockets(flow & ~reached & (model.chroma < 0.5 * limit), shadow | ~mask)
-    # Compression smears the object's colour over some pixels beside it; edges of lightness stay.
-    neutral = mask & (model.chroma < _SHADOW_CHROMA) & (model.distance < _SHADOW_DEPTH)
+    smear = min(_SHADOW_CHROMA, _SMEAR * model.chroma_spread)
+    neutral = mask & (model.chroma < np.maximum(limit, smear)) & (model.distance < _SHADOW_DEPTH)
     shadow |= _to_edge(reached | shadow | ~mask, neutral, steepness) & neutral
     kept = mask & ~shadow
     # An object as pale and smooth as a shadow would be lost as a whole: then it is no shadow.

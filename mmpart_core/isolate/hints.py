@@ -13,7 +13,7 @@ _CORNER = 0.35  # prior in a box's corners, outside its inscribed ellipse
 _REACH = 25.0  # L*a*b* contrast over which a point's prior falls to 1/e
 _BOX = 0.2  # so that the prior of a box of a tenth of the image is about 1
 _POINT = 1.5
-_ALIKE = 0.3
+_ALIKE, _ALIKE_BOXED = 0.3, 0.1
 _ALIKE_COLOUR = 8.0  # L*a*b*
 POLYGON = 1.0  # prior at an outline's inside, where it may be off a little
 SURE = 50.0  # prior of a superpixel that holds one of a component's points
@@ -93,8 +93,8 @@ def point_prior(
     """How well each superpixel fits points: falls with the contrast on the way there.
 
     One of a point's very colour keeps a little wherever it is, as something in front may cut a
-    part in pieces; but not in the box of another component: a black hose beside a bottle has no
-    claim on the bottle's black reflections.
+    part in pieces; less in the box of another component: a black hose beside a bottle has hardly
+    a claim on the bottle's black reflections.
 
     Args:
         graph: the superpixels.
@@ -103,7 +103,8 @@ def point_prior(
     """
     prior = np.exp(-graph.geodesic(seeds) / _REACH)
     apart = distance.cdist(graph.colour, graph.colour[seeds]).min(axis=1)
-    alike = np.where(foreign, 0.0, _ALIKE * np.exp(-0.5 * (apart / _ALIKE_COLOUR) ** 2))
+    keeps = np.where(foreign, _ALIKE_BOXED, _ALIKE)
+    alike = keeps * np.exp(-0.5 * (apart / _ALIKE_COLOUR) ** 2)
     prior = _POINT * np.maximum(prior, alike)
     prior[seeds] = SURE
     return prior

@@ -8,10 +8,13 @@ import pytest
 
 from mmpart_core.errors import BackendError
 from mmpart_core.geometry import cameras
+from mmpart_core.images.colour import lab_from_rgb
 from mmpart_core.isolate import labelling
 from mmpart_core.isolate.backends.regions import RegionIsolator, Settings
 from mmpart_core.isolate.checks import check_isolation
+from mmpart_core.isolate.hints import point_prior, point_seeds
 from mmpart_core.isolate.protocol import Isolation, IsolationTask
+from mmpart_core.isolate.superpixels import build_superpixels
 from mmpart_core.records import ImageRef, PartPrompt, Region
 
 SIDE = 240
@@ -202,6 +205,29 @@ def test_islands_within_a_part_belong_to_it() -> None:
     hints = (Region(kind="polygon", polygon=HAT_CORNERS), points((165, 120)))
     head = isolate(task(scene, ["hat", "head"], hints, 1))
     assert head.visible[eyes].all()
+
+
+def test_dark_eyes_that_hang_on_a_dark_hat_belong_to_the_head() -> None:
+    eyes = disc(116, 100, 9) | disc(116, 140, 9) | rectangle(98, 110, 98, 102)
+    scene = painted((HEAD, COLOURS["head"]), (HAT | eyes, COLOURS["hat"]))
+    hints = (box(48, 135, 38, 202), box(98, 192, 58, 182))
+    head = isolate(task(scene, ["hat", "head"], hints, 1))
+    assert head.visible[eyes & ~HAT].mean() > 0.95
+    assert iou(isolate(task(scene, ["hat", "head"], hints, 0)).visible, HAT) > 0.95
+
+
+def test_points_claim_little_of_like_colour_in_the_box_of_another_part() -> None:
+    bottle, stripe = rectangle(40, 200, 60, 130), rectangle(40, 200, 88, 102)
+    hose = rectangle(60, 190, 160, 172)
+    rgba, foreground = painted((bottle, (170, 30, 30)), (stripe | hose, (20, 20, 22)))
+    lab = lab_from_rgb(np.ascontiguousarray(rgba[..., :3]))
+    graph = build_superpixels(lab, foreground, 400)
+    seeds = point_seeds(graph, points((100, 166)).points)
+    everywhere = point_prior(graph, seeds, np.zeros(len(graph.area), dtype=bool))
+    boxed = point_prior(graph, seeds, graph.mean(bottle.astype(float)) > 0.5)
+    like, own = (graph.mean(mask.astype(float)) > 0.9 for mask in (stripe, hose))
+    assert (boxed[like] < 0.5 * everywhere[like]).all()
+    assert np.array_equal(boxed[own], everywhere[own])
 
 
 def test_parts_that_nobody_named_belong_to_nobody() -> None:

@@ -102,6 +102,20 @@ def test_components_named_in_words(words: str, found: list[int]) -> None:
     assert named_components(words, ["hat", "wheel", "帽子"]) == found
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("the chest behind the beard", [0]),
+        ("what the left arm hides", [1]),
+        ("under the arms", []),
+        ("its hair and what is to the right", [0, 2]),
+        ("this and that", []),
+    ],
+)
+def test_a_word_that_only_one_name_has_speaks_of_it(words: str, found: list[int]) -> None:
+    assert named_components(words, ["hair and beard", "left arm", "right arm"]) == found
+
+
 @pytest.mark.parametrize("bold", [True, False])
 def test_disc_behind_a_bar_is_closed(bold: bool) -> None:
     whole, cover = disc(80, 80, 50), bar(60, 100, 0, SIDE)
