@@ -14,6 +14,7 @@ class TrainingOptions:
         resolutions: corners along the longest side of the coarse and the fine grid.
         slack_px: by how many pixels masks are widened.
         margin: room around the hull, object units.
+        convex_start: start from the hull cut by ``supported_body`` instead of the whole hull.
         sdf_rate: learning rate of the distance grid.
         color_rate: learning rate of the colour grid.
         sharpness: inverse surface width at the first and the last step.
@@ -30,6 +31,7 @@ class TrainingOptions:
     resolutions: tuple[int, int]
     slack_px: float
     margin: float
+    convex_start: bool
     sdf_rate: float
     color_rate: float
     sharpness: tuple[float, float]

@@ -35,7 +35,7 @@ class PartScene:
         views: the posed images.
         rays: their useful rays.
         coarse_spec: the first grid.
-        coarse_sdf: the hull on it, where the field starts.
+        coarse_sdf: the shape on it from which the field starts.
         fine_spec: the second grid.
     """
 

@@ -33,10 +33,10 @@ class PartModelConfig(ModelConfig):
     _target: type = field(default_factory=lambda: PartModel)
     enable_collider: bool = False
     seed: int = 0
-    steps: int = 400
-    refine_step: int = 200
+    steps: int = 200
+    refine_step: int = 100
     samples: int = 40
-    sharpness: tuple[float, float] = (50.0, 500.0)
+    sharpness: tuple[float, float] = (200.0, 1000.0)
     mask_weight: float = 0.5
     eikonal_weight: float = 0.01
     laplacian_weights: tuple[float, float] = (0.002, 0.05)

@@ -11,6 +11,7 @@ from torch import Tensor
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.reconstruct import extraction, training
 from mmpart_core.reconstruct.extraction import Agreement
+from mmpart_core.reconstruct.frontier import ConvexBody, supported_body
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull, fit_grid
 from mmpart_core.reconstruct.masks import check_masks
 from mmpart_core.reconstruct.options import TrainingOptions
@@ -38,7 +39,7 @@ def train_part(views: PosedViews, options: TrainingOptions, seed: int) -> Traine
         seed: every random choice follows from it.
 
     Returns:
-        The field on the fine grid; with no steps, the visual hull with the views' colours.
+        The field on the fine grid; with no steps, the first shape with the views' colours.
 
     Raises:
         BackendError: masks that nothing can be made from.
@@ -48,11 +49,13 @@ def train_part(views: PosedViews, options: TrainingOptions, seed: int) -> Traine
     fine_spec, limit = fit_grid(hull, options.resolutions[1], options.margin)
     rays = build_ray_cache(views, hull, fine_spec, limit)
     known = np.ones(fine_spec.shape, dtype=bool)
+    body = supported_body(views) if options.convex_start else None
     if options.steps == 0:
-        field, known = _colored_hull(views, fine_spec, limit)
+        field, known = _colored_shape(views, fine_spec, _first_shape(fine_spec, limit, body))
     else:
         coarse_spec, coarse_sdf = fit_grid(hull, options.resolutions[0], options.margin)
-        scene = PartScene(views, rays, coarse_spec, coarse_sdf, fine_spec)
+        first = _first_shape(coarse_spec, coarse_sdf, body)
+        scene = PartScene(views, rays, coarse_spec, first, fine_spec)
         field = _train(scene, options, seed)
     agreement, touched = _evaluate(field, rays, options)
     grid = extraction.finish_grid(
@@ -94,18 +97,31 @@ def _train(scene: PartScene, options: TrainingOptions, seed: int) -> VoxelField:
     return training.trained_field(trainer)
 
 
-def _colored_hull(
-    views: PosedViews, spec: GridSpec, limit: Float[Tensor, "X Y Z"]
+def _first_shape(
+    spec: GridSpec, limit: Float[Tensor, "X Y Z"], body: ConvexBody | None
+) -> Float[Tensor, "X Y Z"]:
+    """The visual hull on a grid, cut by the convex body that the outlines ask for.
+
+    Where the two have nothing in common on this grid the hull stays whole.
+    """
+    if body is None:
+        return limit
+    cut = torch.maximum(limit, body.sdf(spec.positions()).view(spec.shape))
+    return cut if bool((cut < 0).any()) else limit
+
+
+def _colored_shape(
+    views: PosedViews, spec: GridSpec, sdf: Float[Tensor, "X Y Z"]
 ) -> tuple[VoxelField, Bool[np.ndarray, "X Y Z"]]:
-    """The visual hull as a field with the views' colours, and the corners that have one."""
-    field = VoxelField(spec, limit)
-    near = torch.nonzero((limit.abs() < _COLORED_BAND * spec.spacing).reshape(-1))[:, 0]
-    colors, seen = project_colors(views, spec, limit, spec.positions()[near])
-    known = torch.zeros(limit.numel(), dtype=torch.bool)
+    """A shape as a field with the views' colours, and the corners that have one."""
+    field = VoxelField(spec, sdf)
+    near = torch.nonzero((sdf.abs() < _COLORED_BAND * spec.spacing).reshape(-1))[:, 0]
+    colors, seen = project_colors(views, spec, sdf, spec.positions()[near])
+    known = torch.zeros(sdf.numel(), dtype=torch.bool)
     known[near] = seen
     with torch.no_grad():
         field.color.view(3, -1)[:, near] = torch.logit(colors, eps=1e-3).T
-    return field, known.view(spec.shape).numpy()
+    return field, known.view(sdf.shape).numpy()
 
 
 @torch.no_grad()
@@ -148,6 +164,8 @@ def _warnings(agreement: Agreement, rays: RayCache) -> tuple[str, ...]:
     if agreement.confidence < _LOW_CONFIDENCE:
         warnings.append(
             f"the shape agrees poorly with its views (silhouettes {agreement.silhouette_iou:.2f}, "
-            f"colours {agreement.psnr_db:.1f} dB); try another seed for the views"
+            f"colours {agreement.psnr_db:.1f} dB): compare them in sheet.png; where the views "
+            "agree with each other, train finer (reconstruct.steps, reconstruct.resolution), where "
+            "not, isolate the part more cleanly or make other views"
         )
     return tuple(warnings)

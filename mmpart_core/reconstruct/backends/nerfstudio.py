@@ -1,8 +1,9 @@
 """Trains a voxel radiance field through nerfstudio's Trainer, from the visual hull of the views.
 
 The field is a dense grid of signed distance and one of colour, rendered with NeuS opacities (Wang
-et al., 2021) and trained coarse to fine on the views' pixels; it starts as, and is confined to,
-the visual hull of the masks. On a CPU a part takes some ten seconds. No weights, no network.
+et al., 2021) and trained coarse to fine on the views' pixels. It starts as the visual hull of the
+masks, cut by the convex body that the outlines ask for, and never leaves the hull. On a CPU a part
+takes some ten seconds. No weights, no network.
 """
 
 import importlib
@@ -42,7 +43,7 @@ class Settings(BackendSettings):
     preset: Literal["cpu", "gpu", "preview"] = Field(
         default="cpu",
         description="Defaults of the other fields: 'cpu' takes seconds per part on one core, "
-        "'gpu' is finer, 'preview' is the visual hull with projected colours, untrained.",
+        "'gpu' is finer, 'preview' is the first shape with projected colours, untrained.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where training runs; 'auto' takes CUDA when there is one."
@@ -55,12 +56,15 @@ class Settings(BackendSettings):
         "leaves torch's own choice.",
     )
     steps: int = Field(
-        default=400, ge=0, le=50_000, description="Batches to train on; 0 for the hull alone."
+        default=200,
+        ge=0,
+        le=50_000,
+        description="Batches to train on; 0 for the first shape alone.",
     )
     rays: int = Field(default=1536, ge=64, le=65_536, description="Rays per batch.")
     samples: int = Field(default=40, ge=8, le=512, description="Samples along each ray.")
     coarse_resolution: int = Field(
-        default=64,
+        default=80,
         ge=16,
         le=512,
         description="Grid corners along the longest side in the first half of training.",
@@ -84,6 +88,12 @@ class Settings(BackendSettings):
         le=0.5,
         description="Room around the hull in the grid, in part units; two spacings at least.",
     )
+    start: Literal["convex", "hull"] = Field(
+        default="convex",
+        description="Where training starts: 'convex' is the visual hull cut by the smallest convex "
+        "body that the outlines ask for, which has flat faces where the hull has phantom corners; "
+        "'hull' is the whole hull. Training may grow back to the hull where colours ask for it.",
+    )
     sdf_learning_rate: float = Field(
         default=2e-2,
         gt=0.0,
@@ -94,10 +104,14 @@ class Settings(BackendSettings):
         default=5e-2, gt=0.0, le=1.0, description="Learning rate of the colour grid; as above."
     )
     first_sharpness: float = Field(
-        default=50.0, gt=0.0, le=1e4, description="Inverse surface width at the start."
+        default=200.0,
+        gt=0.0,
+        le=1e4,
+        description="Inverse surface width at the start; a low value swells sheets thinner than "
+        "about four widths, a high one leaves far concavities alone.",
     )
     last_sharpness: float = Field(
-        default=500.0, gt=0.0, le=1e5, description="Inverse surface width at the end."
+        default=1000.0, gt=0.0, le=1e5, description="Inverse surface width at the end."
     )
     mask_weight: float = Field(default=0.5, ge=0.0, description="Weight of the mask loss.")
     eikonal_weight: float = Field(
@@ -132,7 +146,7 @@ class Settings(BackendSettings):
 class VoxelFieldTrainer:
     """Trains through nerfstudio; see ``reconstruct.part_training``."""
 
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -190,6 +204,7 @@ class VoxelFieldTrainer:
             resolutions=(min(given.coarse_resolution, given.resolution), given.resolution),
             slack_px=given.slack_px,
             margin=given.margin,
+            convex_start=given.start == "convex",
             sdf_rate=given.sdf_learning_rate,
             color_rate=given.color_learning_rate,
             sharpness=(given.first_sharpness, given.last_sharpness),
