@@ -25,7 +25,7 @@ from mmpart_core.errors import ConfigError, StageError
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.records import InputView
 from mmpart_core.storage.glb import GlbNode, encode_glb
-from tasks import score
+from tasks import _score_pool, score
 from tasks._score_pool import opened_pool
 
 pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.usefixtures("prefect")]
@@ -318,10 +318,17 @@ def test_processes_survive_one_that_dies() -> None:
         assert pool.run(abs, -4) == 4
 
 
-def test_scores_come_from_dask(job_of: Callable[..., EvaluationJob], tmp_path: Path) -> None:
+def test_scores_come_from_dask(
+    job_of: Callable[..., EvaluationJob], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path / "made" / "lamp.glb", OBJECTS["lamp"])
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, host="127.0.0.1"
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address=None,
+        protocol="tcp://",
+        host="127.0.0.1",
     ) as cluster:
         job = job_of(
             Round(predictions=str(tmp_path / "made")),
@@ -330,6 +337,7 @@ def test_scores_come_from_dask(job_of: Callable[..., EvaluationJob], tmp_path: P
         )
         assert job.pool_kind() == "dask"
         assert whole(evaluate_dataset(job=job))["lamp"].values["f_0.05"] == 1.0
+    monkeypatch.setattr(_score_pool, "_CONNECT_S", 1)
     with (
         pytest.raises(ConfigError, match="no Dask scheduler answers"),
         opened_pool("dask", 1, "tcp://127.0.0.1:9"),
