@@ -1,7 +1,6 @@
 """Data sets are scored object by object: failures are rows, finished work is not repeated."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,13 @@ from evaluation.protocol import MMPART
 from evaluation.reporting.tables import read_rows
 from evaluation.rows import ScoreRow
 from flows.attribute_dataset import attribute_dataset
-from flows.attribution_rungs import build_rungs, parse_stages, replaceable_stages
+from flows.attribution_rungs import build_rungs, parse_stages
 from flows.evaluate_dataset import evaluate_dataset, incomplete_objects
 from flows.evaluation_job import EvaluationJob, Generation, Round
 from flows.evaluation_progress import NobodyWatches, evaluation_listener
 from flows.profiles import find_config
 from mmpart_core.config import PipelineConfig
-from mmpart_core.errors import ConfigError, StageError
+from mmpart_core.errors import ConfigError
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.records import InputView
 from mmpart_core.storage.glb import GlbNode, encode_glb
@@ -292,30 +291,6 @@ def test_real_objects_through_all_rungs_of_an_attribution(
     assert len(list((report / "rungs").glob("*.parquet"))) == 2
     assert "reconstruct + mesh" in (report / "attribution-mmpart-part.md").read_text()
     assert "Stage attribution" in (report / "index.html").read_text()
-
-
-def test_rungs_replace_one_stage_more_each_and_share_the_rest(tmp_path: Path) -> None:
-    base = Generation(config=find_config("local"), keep_truth=True)
-    rungs = build_rungs(base, parse_stages(()), tmp_path)
-    assert [rung.name for rung in rungs] == [
-        "0-ours", "1-isolate", "2-isolate+multiview", "3-isolate+multiview+assemble", "4-truth",
-    ]  # fmt: skip
-    kinds = [r.generation.config.isolate.kind for r in rungs if r.generation]
-    assert kinds == ["regions", "groundtruth", "groundtruth", "groundtruth"]
-    assert rungs[-1].predictions is None
-    single = build_rungs(base, parse_stages(["multiview"]), tmp_path)
-    assert [rung.replaced for rung in single] == [(), ("multiview",)]
-    assert set(replaceable_stages()) >= {"isolate", "multiview", "assemble"}
-    with pytest.raises(ConfigError, match="expected one of isolate, multiview"):
-        parse_stages(["mesh"])
-
-
-def test_processes_survive_one_that_dies() -> None:
-    with opened_pool("processes", 2, None) as pool:
-        assert pool.run(abs, -3) == 3
-        with pytest.raises(StageError, match="died twice"):
-            pool.run(os._exit, 1)
-        assert pool.run(abs, -4) == 4
 
 
 def test_scores_come_from_dask(
