@@ -44,6 +44,7 @@ class AssemblyTask:
         view: the input view as the user gave it.
         parts: the parts, in the request's order.
         whole_views: views of the whole object in its own unit-sphere frame, or None.
+        whole_frame_known: their frame is the object frame's own turn, place and scale.
         truth: the known scene, where there is one.
         chosen: the nodes of the known scene that were asked for, made or not; empty for all.
     """
@@ -54,6 +55,7 @@ class AssemblyTask:
     view: InputView
     parts: tuple[PartEvidence, ...]
     whole_views: PosedViews | None = None
+    whole_frame_known: bool = False
     truth: TruthGeometry | None = None
     chosen: tuple[str, ...] = ()
 

@@ -98,6 +98,7 @@ def _task(
         view=request.view,
         parts=parts,
         whole_views=codecs.get_views(store, whole_views) if whole_views else None,
+        whole_frame_known=whole_views is not None and whole_views.framed_by_truth,
         truth=truth_scene.load_truth(store, plan.prompts[0].truth),
         chosen=tuple(
             prompt.truth.node for prompt in plan.prompts if prompt.truth and prompt.truth.node

@@ -39,10 +39,12 @@ class GeneratedViews:
     Attributes:
         views: images and cameras.
         method: how they were made and why so, in words.
+        framed_by_truth: the frame is the known scene's own, not one that the views imply.
     """
 
     views: PosedViews
     method: str
+    framed_by_truth: bool = False
 
 
 @runtime_checkable

@@ -40,4 +40,10 @@ def generate_views(
         View(image=codecs.put_image(store, rgba), camera=camera)
         for rgba, camera in zip(generated.views.rgba, generated.views.cameras, strict=True)
     )
-    return ViewSet(component=part.component, views=views, method=generated.method, truth=part.truth)
+    return ViewSet(
+        component=part.component,
+        views=views,
+        method=generated.method,
+        framed_by_truth=generated.framed_by_truth,
+        truth=part.truth,
+    )

@@ -82,10 +82,12 @@ class ViewSet(Record):
         component: the component's name; None for the whole object.
         views: at least two.
         method: how the views were made, in words, for the manifest.
+        framed_by_truth: the frame is the known scene's own, not one that the views imply.
         truth: the node it came from, for a known scene.
     """
 
     component: str | None
     views: tuple[View, ...] = Field(min_length=2)
     method: str
+    framed_by_truth: bool = False
     truth: TruthPart | None = None

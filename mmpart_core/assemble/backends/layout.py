@@ -69,7 +69,7 @@ class Settings(BackendSettings):
 class LayoutAssembler:
     """Fits every part to its isolated image, then finds the depths together."""
 
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -154,7 +154,7 @@ class LayoutAssembler:
             return (), ("depth comes from one image: occlusion order and contact",)
         object_from_whole: Float[np.ndarray, "4 4"] = np.eye(4)
         notes: tuple[str, ...] = ()
-        if task.truth is None:
+        if not task.whole_frame_known:
             frame = whole_frame.estimate_whole_frame(
                 task.whole_views, task.camera, task.foreground, parts, settings
             )

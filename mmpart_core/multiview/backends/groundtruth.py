@@ -22,7 +22,7 @@ class Settings(PosedDrawingSettings, LitDrawingSettings):
 class GroundTruthViews:
     """Draws the true part, or the whole scene, at six fixed poses."""
 
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -51,7 +51,7 @@ class GroundTruthViews:
         ]
         what = "the whole known scene" if part.node is None else f"known node {part.node!r}"
         method = f"{what} drawn at the six poses of Zero123++ {options.version}"
-        return GeneratedViews(PosedViews(np.stack(rgba), poses), method)
+        return GeneratedViews(PosedViews(np.stack(rgba), poses), method, framed_by_truth=True)
 
 
 def _meshes(truth: TruthGeometry, node: str | None, azimuth_deg: float) -> list[TriangleMesh]:

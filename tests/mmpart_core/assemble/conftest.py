@@ -68,6 +68,7 @@ def make_task(
         view=InputView(azimuth_deg=azimuth_deg, elevation_deg=ELEVATION_DEG, fov_deg=FOV_DEG),
         parts=tuple(parts),
         whole_views=views,
+        whole_frame_known=whole and known,
         truth=truth if known else None,
     )
 

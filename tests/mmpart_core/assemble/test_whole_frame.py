@@ -44,6 +44,14 @@ def test_another_frame_is_found(task_of, ious_of, snowman, scale, aside):
     assert np.mean(ious_of(task, assembly, snowman)) > 0.8
 
 
+def test_generated_views_of_a_known_scene_are_fitted_too(task_of, ious_of, snowman):
+    known = dataclasses.replace(task_of(snowman), whole_frame_known=False)
+    task = in_another_frame(known, 0.82, 0.06)
+    assembly = LayoutAssembler(FAST).assemble(task, 0)
+    assert "fitted to the parts" in assembly.warnings[0]
+    assert np.mean(ious_of(task, assembly, snowman)) > 0.8
+
+
 def test_hull_holds_the_object_and_little_more(task_of, snowman):
     hull = whole_frame.carve_hull(task_of(snowman).whole_views)
     vertices = np.concatenate([mesh.vertices for mesh in snowman.parts.values()])
