@@ -13,8 +13,11 @@ _CORNER = 0.35  # prior in a box's corners, outside its inscribed ellipse
 _REACH = 25.0  # L*a*b* contrast over which a point's prior falls to 1/e
 _BOX = 0.2  # so that the prior of a box of a tenth of the image is about 1
 _POINT = 1.5
-_ALIKE, _ALIKE_BOXED = 0.3, 0.1
+_ALIKE, _ALIKE_BOXED, _ALIKE_REACHED = 0.3, 0.1, 1.0
 _ALIKE_COLOUR = 8.0  # L*a*b*
+_SHADED = 16.0  # L*a*b*: how far shading moves the colour of one smooth area
+_SMOOTH = 6.0  # L*a*b* contrast that is no border yet
+_MOST_REACHED = 0.5  # of the area of others' boxes: beyond, a border was overrun
 POLYGON = 1.0  # prior at an outline's inside, where it may be off a little
 SURE = 50.0  # prior of a superpixel that holds one of a component's points
 
@@ -93,8 +96,9 @@ def point_prior(
     """How well each superpixel fits points: falls with the contrast on the way there.
 
     One of a point's very colour keeps a little wherever it is, as something in front may cut a
-    part in pieces; less in the box of another component: a black hose beside a bottle has hardly
-    a claim on the bottle's black reflections.
+    part in pieces. In the box of another component that depends on the way there: over no border
+    (a candle's foot in the box of the board it stands on) the point's own shaded area goes on,
+    over borders (a bottle's black reflections beside a black hose) a point has hardly a claim.
 
     Args:
         graph: the superpixels.
@@ -103,8 +107,26 @@ def point_prior(
     """
     prior = np.exp(-graph.geodesic(seeds) / _REACH)
     apart = distance.cdist(graph.colour, graph.colour[seeds]).min(axis=1)
-    keeps = np.where(foreign, _ALIKE_BOXED, _ALIKE)
-    alike = keeps * np.exp(-0.5 * (apart / _ALIKE_COLOUR) ** 2)
+    reached = _reached(graph, seeds, foreign, apart)
+    keeps = np.where(foreign, np.where(reached, _ALIKE_REACHED, _ALIKE_BOXED), _ALIKE)
+    width = np.where(reached, _SHADED, _ALIKE_COLOUR)
+    alike = keeps * np.exp(-0.5 * (apart / width) ** 2)
     prior = _POINT * np.maximum(prior, alike)
     prior[seeds] = SURE
     return prior
+
+
+def _reached(
+    graph: Superpixels,
+    seeds: Int[np.ndarray, "_"],
+    foreign: Bool[np.ndarray, "S"],
+    apart: Float[np.ndarray, "S"],
+) -> Bool[np.ndarray, "S"]:
+    """What of others' boxes points reach over no border, in colours that shading explains.
+
+    None where that is most of the boxes: the way then leads into the other parts themselves.
+    """
+    shaded = apart < 2.0 * _SHADED
+    reached = foreign & graph.reached(seeds, _SMOOTH, shaded)
+    most = _MOST_REACHED * graph.area[foreign].sum()
+    return reached if graph.area[reached].sum() <= most else np.zeros_like(reached)

@@ -57,6 +57,19 @@ class Superpixels:
         distance = csgraph.dijkstra(graph, directed=False, indices=seeds, min_only=True)
         return np.asarray(distance, dtype=np.float64)
 
+    def reached(
+        self, seeds: Int[np.ndarray, "_"], contrast: float, allowed: Bool[np.ndarray, "S"]
+    ) -> Bool[np.ndarray, "S"]:
+        """Which regions a path from a seed leads to, over allowed ones and no such contrast."""
+        count = len(self.area)
+        open_ = (self.contrast < contrast) & allowed[self.edges].all(axis=1)
+        smooth = self.edges[open_]
+        links = sparse.coo_matrix(
+            (np.ones(len(smooth)), (smooth[:, 0], smooth[:, 1])), shape=(count, count)
+        )
+        _, areas = csgraph.connected_components(links, directed=False)
+        return np.isin(areas, areas[seeds])
+
 
 def build_superpixels(
     lab: Float32[np.ndarray, "H W 3"], mask: Bool[np.ndarray, "H W"], wanted: int

@@ -230,6 +230,21 @@ def test_points_claim_little_of_like_colour_in_the_box_of_another_part() -> None
     assert np.array_equal(boxed[own], everywhere[own])
 
 
+@pytest.mark.parametrize("board_colour", [(200, 150, 80), (190, 170, 130), (215, 200, 170)])
+def test_points_keep_their_shaded_area_in_the_box_of_another_part_but_not_that_part(
+    board_colour: tuple[int, int, int],
+) -> None:
+    board, candle = rectangle(140, 210, 30, 210), rectangle(50, 190, 90, 150)
+    rgba, foreground = painted((board, board_colour), (candle, (230, 222, 205)))
+    shade = np.linspace(1.0, 0.7, 140)[:, None, None]
+    rgba[50:190, 90:150, :3] = np.rint(rgba[50:190, 90:150, :3] * shade)
+    hints = (box(138, 212, 28, 212), points((80, 105)))
+    names = ["board", "candle"]
+    assert iou(isolate(task((rgba, foreground), names, hints, 1)).visible, candle) > 0.85
+    seen_board = isolate(task((rgba, foreground), names, hints, 0)).visible
+    assert iou(seen_board, board & ~candle) > 0.85
+
+
 def test_parts_that_nobody_named_belong_to_nobody() -> None:
     hints = (box(48, 102, 38, 202),)
     isolation = isolate(task(head_and_hat(), ["hat"], hints, 0))
