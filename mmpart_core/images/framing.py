@@ -1,11 +1,14 @@
-"""The square of an image that frames an object."""
+"""The square of an image that frames an object, and the object without what is around it."""
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 
 from mmpart_core.errors import StageError
+
+_EDGE_PX = 0.6  # softness of a cut edge
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,18 @@ def framed_square(mask: Bool[np.ndarray, "H W"], margin: float = 1.1) -> FramedS
         center_px=((left + right) / 2.0, (top + bottom) / 2.0),
         side_px=margin * max(right - left, bottom - top),
     )
+
+
+def cut_out(
+    rgba: UInt8[np.ndarray, "H W 4"], mask: Bool[np.ndarray, "H W"]
+) -> UInt8[np.ndarray, "H W 4"]:
+    """An image whose alpha ends softly at a mask; where it was less before, it stays so.
+
+    Args:
+        rgba: sRGB with straight alpha; a photograph is opaque all over.
+        mask: true on the object.
+    """
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), _EDGE_PX)
+    cut = rgba.copy()
+    cut[..., 3] = np.minimum(rgba[..., 3], np.rint(soft * 255.0)).astype(np.uint8)
+    return cut

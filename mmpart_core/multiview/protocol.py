@@ -16,7 +16,7 @@ class PartImage:
     """One isolated part (or the whole object) in the source's frame.
 
     Attributes:
-        rgba: sRGB with straight alpha.
+        rgba: sRGB with straight alpha, clear around the part.
         visible: where it is seen in the source; the rest of alpha is imagined.
         camera: the input camera, object frame (input azimuth 0).
         truth: the known scene, where there is one.

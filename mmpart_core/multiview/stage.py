@@ -1,6 +1,7 @@
 """Multiview: consistent posed views of one isolated part or of the whole object."""
 
 from mmpart_core.geometry import truth_scene
+from mmpart_core.images.framing import cut_out
 from mmpart_core.keys import Stage
 from mmpart_core.multiview import checks
 from mmpart_core.multiview.protocol import PartImage, ViewGenerator
@@ -8,7 +9,7 @@ from mmpart_core.records import IsolatedPart, View, ViewSet
 from mmpart_core.storage import codecs
 from mmpart_core.storage.blob_store import BlobStore
 
-STAGE = Stage("multiview", 1)
+STAGE = Stage("multiview", 2)
 
 
 def generate_views(
@@ -26,9 +27,11 @@ def generate_views(
         StageError: views that are empty, or do not agree in size and number with their cameras.
         BackendError: the generator failed.
     """
+    rgba, visible = codecs.get_image(store, part.rgba), codecs.get_mask(store, part.visible)
     image = PartImage(
-        rgba=codecs.get_image(store, part.rgba),
-        visible=codecs.get_mask(store, part.visible),
+        # The whole object's image is the source itself, background and all.
+        rgba=cut_out(rgba, visible) if part.component is None else rgba,
+        visible=visible,
         camera=part.camera,
         truth=truth_scene.load_truth(store, part.truth),
         node=part.truth.node if part.truth else None,
