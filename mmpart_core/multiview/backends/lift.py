@@ -41,10 +41,11 @@ class Settings(PosedDrawingSettings):
         "default is the median of known parts (mmpart_core.multiview.lifting.depth).",
     )
     outline_symmetry: float = Field(
-        default=0.94,
+        default=0.92,
         ge=0.0,
         le=1.0,
-        description="Least overlap of the outline with its mirror image to try a revolution.",
+        description="Least overlap of the outline with its mirror image to try a revolution; "
+        "what is missing on one side is filled from the other.",
     )
     color_tolerance: float = Field(
         default=0.15,
@@ -83,7 +84,7 @@ class Settings(PosedDrawingSettings):
 class LiftViews:
     """Revolves or inflates the part's outline and draws it at six fixed poses."""
 
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

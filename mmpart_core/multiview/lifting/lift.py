@@ -17,12 +17,22 @@ from mmpart_core.multiview.lifting.inflate import (
     round_relief,
     section_relief,
 )
-from mmpart_core.multiview.lifting.outline import Symmetry, measure_symmetry, straight_edged
-from mmpart_core.multiview.lifting.revolve import Revolution, revolve
+from mmpart_core.multiview.lifting.outline import (
+    Symmetry,
+    measure_symmetry,
+    straight_edged,
+    with_mirror_image,
+)
+from mmpart_core.multiview.lifting.revolve import Revolution, revolve, seen_overlap
 from mmpart_core.records import Camera
 
 LiftShape = Literal["auto", "revolved", "round", "sections", "flat"]
 LiftBack = Literal["plain", "mirror"]
+
+# Below this overlap of an outline with its mirror image something has bitten into one side, as an
+# arm in front does: the bite is filled from the other side before the outline is revolved. Over
+# known parts between 0.92 and 0.94 that gains (silhouette IoU 0.04 on average).
+_UNBITTEN = 0.94
 
 _RELIEFS = {
     "round": ("an inflated outline", round_relief),
@@ -115,10 +125,15 @@ def _try_revolution(
     if not forced and symmetry.filled < rules.revolution_fit:
         return None, f"rows only {symmetry.filled:.3f} filled: not revolved"
     behind = plain_back(crop.rgb, crop.mask) if rules.back == "plain" else crop.rgb
-    revolution = revolve(crop, symmetry, behind)
+    bitten = symmetry.outline_iou < _UNBITTEN
+    whole = replace(crop, alpha=with_mirror_image(crop.alpha, symmetry)) if bitten else crop
+    revolution = revolve(whole, symmetry, behind)
     if revolution is None:
         return None, "no body of revolution fits inside"
+    if bitten:
+        revolution = replace(revolution, fit_iou=seen_overlap(revolution.mesh, crop))
     verdict = f"revolved silhouette overlaps the outline by {revolution.fit_iou:.3f}"
+    verdict += ", its bites filled from the other side" if bitten else ""
     if not forced and revolution.fit_iou < rules.revolution_fit:
         return None, f"{verdict}, at least {rules.revolution_fit:.2f} needed"
     return revolution, verdict

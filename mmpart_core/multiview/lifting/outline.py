@@ -55,6 +55,16 @@ def measure_symmetry(mask: Bool[np.ndarray, "H W"], rgb: UInt8[np.ndarray, "H W 
     )
 
 
+def with_mirror_image(alpha: Float[np.ndarray, "H W"], symmetry: Symmetry) -> np.ndarray:
+    """Coverage of a part and of its mirror image together, float as given, H by W.
+
+    Args:
+        alpha: coverage of the part.
+        symmetry: its mirror axis.
+    """
+    return np.maximum(alpha, _mirror(alpha, round(2.0 * symmetry.axis_px)))
+
+
 def straight_edged(mask: Bool[np.ndarray, "H W"]) -> float:
     """Overlap of an outline with the best convex polygon of few corners: near 1 for a box."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

@@ -60,8 +60,13 @@ def revolve(
         faces=_ring_faces(len(rings.radius)),
         colors=_opaque(np.concatenate([colors.reshape(-1, 3), end_colors])),
     )
+    return Revolution(mesh, seen_overlap(mesh, crop))
+
+
+def seen_overlap(mesh: TriangleMesh, crop: PartCrop) -> float:
+    """Intersection over union of a surface's silhouette, seen as the part was, and the outline."""
     seen = RenderScene([mesh]).silhouette(crop.camera)
-    return Revolution(mesh, float((seen & crop.mask).sum() / (seen | crop.mask).sum()))
+    return float((seen & crop.mask).sum() / (seen | crop.mask).sum())
 
 
 def _axis_foot(crop: PartCrop, axis_px: float) -> Float[np.ndarray, "3"]:

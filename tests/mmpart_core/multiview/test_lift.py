@@ -245,3 +245,17 @@ def test_back_is_plain_by_default_and_mirrored_on_request() -> None:
 
     assert darkest_behind(back="mirror") < 40
     assert darkest_behind() > 80
+
+
+def test_round_part_with_a_bite_at_one_side_is_still_revolved_whole() -> None:
+    rgba, camera = rendered("can", 0.0)
+    columns = np.flatnonzero((rgba[..., 3] > 127).any(axis=0))
+    rows = np.flatnonzero((rgba[..., 3] > 127).any(axis=1))
+    bitten, middle = rgba.copy(), (rows[0] + rows[-1]) // 2
+    bitten[middle - 14 : middle + 14, columns[-1] - 10 :, 3] = 0
+    part = lifted(bitten, camera)
+    assert "surface of revolution" in part.method
+    assert "bites filled" in part.method
+    assert seen_again(part, rgba, camera) > 0.97
+    left_alone = lifted(bitten, camera, outline_symmetry=0.98)
+    assert "needed to revolve" in left_alone.method
