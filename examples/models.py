@@ -5,10 +5,11 @@ import itertools
 import numpy as np
 import trimesh
 
-from examples.shapes import ball, curve, moved, paint, revolve, soft_box, sweep, turned
+from examples.shapes import Color, ball, curve, moved, paint, revolve, soft_box, sweep, turned
 from mmpart_core.geometry.surface import TriangleMesh
 
 Parts = dict[str, TriangleMesh]
+Painted = tuple[trimesh.Trimesh, Color]
 
 SKIN, BLUSH, INK, WHITE = (246, 204, 172), (238, 156, 136), (48, 42, 46), (250, 248, 244)
 TEAL, CORAL, CREAM, OAK = (38, 98, 106), (226, 108, 84), (242, 232, 214), (196, 144, 92)
@@ -74,24 +75,6 @@ def _on_head(radius: float, y: float, z: float, thickness: float) -> trimesh.Tri
 
 def desk_lamp() -> Parts:
     """A desk lamp: round base, jointed brass arm, bell shade and a warm bulb."""
-    base = [
-        (
-            revolve(
-                [
-                    (0, 0),
-                    (0.62, 0),
-                    (0.64, 0.05),
-                    (0.56, 0.13),
-                    (0.16, 0.17),
-                    (0.13, 0.26),
-                    (0, 0.26),
-                ],
-                0.05,
-            ),
-            SAGE,
-        ),
-        (ball(0.055, (0.38, 0.0, 0.155), (1, 1, 0.5)), CREAM),
-    ]
     knee, wrist = np.array([-0.10, -0.62, 1.00]), np.array([0.06, 0.12, 1.72])
     foot = np.array([0.0, 0.0, 0.22])
     arm = [
@@ -100,85 +83,77 @@ def desk_lamp() -> Parts:
         (ball(0.095, knee), IRON),
         (ball(0.075, wrist), IRON),
     ]
-    outer = [(0.0, 0.30), (0.13, 0.30), (0.17, 0.20), (0.20, 0.02), (0.34, -0.16), (0.58, -0.52)]
-    inner = [(0.60, -0.56), (0.55, -0.545), (0.31, -0.17), (0.17, 0.0), (0.13, 0.16), (0.0, 0.20)]
-    tilt = turned
-    shade_pieces = [
-        (revolve(outer + inner, 0.05), SAGE),
-        (revolve([(0.57, -0.56), (0.612, -0.56), (0.612, -0.51), (0.57, -0.50)], 0.015), BRASS),
-    ]
-    bulb_pieces = [
-        (ball(0.21, (0, 0, -0.40), (1, 1, 1.08), 4), (*WARM, 254)),
-        (revolve([(0, -0.28), (0.11, -0.26), (0.10, 0.05), (0, 0.05)], 0.02), STEEL),
-    ]
 
     def hang(piece: trimesh.Trimesh) -> trimesh.Trimesh:
-        swung = tilt(tilt(piece, (0, 1, 0), -34), (1, 0, 0), 26)
+        swung = turned(turned(piece, (0, 1, 0), -34), (1, 0, 0), 26)
         return moved(swung, wrist + np.array([0.10, 0.20, -0.06]))
 
     return {
-        "base": paint(base),
+        "base": paint(_lamp_base()),
         "arm": paint(arm),
-        "shade": paint([(hang(piece), color) for piece, color in shade_pieces]),
-        "bulb": paint([(hang(piece), color) for piece, color in bulb_pieces]),
+        "shade": paint([(hang(piece), color) for piece, color in _lamp_shade()]),
+        "bulb": paint([(hang(piece), color) for piece, color in _lamp_bulb()]),
     }
+
+
+def _lamp_base() -> list[Painted]:
+    profile = [(0, 0), (0.62, 0), (0.64, 0.05), (0.56, 0.13), (0.16, 0.17), (0.13, 0.26), (0, 0.26)]
+    return [(revolve(profile, 0.05), SAGE), (ball(0.055, (0.38, 0.0, 0.155), (1, 1, 0.5)), CREAM)]
+
+
+def _lamp_shade() -> list[Painted]:
+    """Upright, before it hangs on the arm."""
+    outer = [(0.0, 0.30), (0.13, 0.30), (0.17, 0.20), (0.20, 0.02), (0.34, -0.16), (0.58, -0.52)]
+    inner = [(0.60, -0.56), (0.55, -0.545), (0.31, -0.17), (0.17, 0.0), (0.13, 0.16), (0.0, 0.20)]
+    rim = [(0.57, -0.56), (0.612, -0.56), (0.612, -0.51), (0.57, -0.50)]
+    return [(revolve(outer + inner, 0.05), SAGE), (revolve(rim, 0.015), BRASS)]
+
+
+def _lamp_bulb() -> list[Painted]:
+    """Where it is in the upright shade."""
+    socket = [(0, -0.28), (0.11, -0.26), (0.10, 0.05), (0, 0.05)]
+    return [
+        (ball(0.21, (0, 0, -0.40), (1, 1, 1.08), 4), (*WARM, 254)),
+        (revolve(socket, 0.02), STEEL),
+    ]
 
 
 def mug_with_lid() -> Parts:
     """A striped mug with a handle, under an oak lid."""
-    wall = [(0.70, 0.0), (0.74, 0.06), (0.76, 0.34)]
-    stripes = [
-        (_band([(0, 0), *wall], [(0.68, 0.34), (0.66, 0.10), (0, 0.10)]), CREAM),
+    return {"mug": paint([*_mug_wall(), (_mug_handle(), CREAM)]), "lid": paint(_mug_lid())}
+
+
+def _mug_wall() -> list[Painted]:
+    foot = [(0.70, 0.0), (0.74, 0.06), (0.76, 0.34)]
+    upper = [(0.69, 0.66), (0.77, 0.66), (0.775, 1.48), (0.75, 1.52), (0.70, 1.50), (0.69, 0.66)]
+    return [
+        (_band([(0, 0), *foot], [(0.68, 0.34), (0.66, 0.10), (0, 0.10)]), CREAM),
         (_band([(0.68, 0.34), (0.76, 0.34), (0.765, 0.48)], [(0.68, 0.48)]), NAVY),
         (_band([(0.68, 0.48), (0.765, 0.48), (0.768, 0.58)], [(0.68, 0.58)]), CREAM),
         (_band([(0.68, 0.58), (0.768, 0.58), (0.77, 0.66)], [(0.68, 0.66)]), CORAL),
-        (
-            revolve(
-                [
-                    (0.69, 0.66),
-                    (0.77, 0.66),
-                    (0.775, 1.48),
-                    (0.75, 1.52),
-                    (0.70, 1.50),
-                    (0.69, 0.66),
-                ],
-                0.02,
-            ),
-            CREAM,
-        ),
+        (revolve(upper, 0.02), CREAM),
     ]
+
+
+def _mug_handle() -> trimesh.Trimesh:
     loop = curve(
         [(0, 0.72, 1.26), (0, 1.22, 1.40), (0, 1.42, 0.86), (0, 1.26, 0.30), (0, 0.72, 0.36)]
     )
     handle = sweep(loop, np.interp(np.linspace(0, 1, 48), [0, 0.5, 1], [0.105, 0.085, 0.105]))
     handle.apply_scale((1.25, 1, 1))
-    mug = [*stripes, (handle, CREAM)]
-    lid = [
-        (
-            revolve(
-                [
-                    (0, 1.40),
-                    (0.66, 1.40),
-                    (0.66, 1.50),
-                    (0.80, 1.51),
-                    (0.83, 1.56),
-                    (0.80, 1.62),
-                    (0.40, 1.69),
-                    (0, 1.71),
-                ],
-                0.04,
-            ),
-            OAK,
-        ),
-        (
-            revolve(
-                [(0, 1.68), (0.10, 1.69), (0.09, 1.76), (0.19, 1.86), (0.17, 1.96), (0, 1.99)], 0.05
-            ),
-            (172, 118, 72),
-        ),
-        (revolve([(0.755, 1.475), (0.788, 1.48), (0.788, 1.51), (0.755, 1.515)], 0.01), IRON),
+    return handle
+
+
+def _mug_lid() -> list[Painted]:
+    cover = [(0, 1.40), (0.66, 1.40), (0.66, 1.50), (0.80, 1.51), (0.83, 1.56), (0.80, 1.62)]
+    cover += [(0.40, 1.69), (0, 1.71)]
+    knob = [(0, 1.68), (0.10, 1.69), (0.09, 1.76), (0.19, 1.86), (0.17, 1.96), (0, 1.99)]
+    seal = [(0.755, 1.475), (0.788, 1.48), (0.788, 1.51), (0.755, 1.515)]
+    return [
+        (revolve(cover, 0.04), OAK),
+        (revolve(knob, 0.05), (172, 118, 72)),
+        (revolve(seal, 0.01), IRON),
     ]
-    return {"mug": paint(mug), "lid": paint(lid)}
 
 
 def _band(outside: list[tuple[float, float]], inside: list[tuple[float, float]]) -> trimesh.Trimesh:
@@ -218,7 +193,7 @@ def toy_robot() -> Parts:
     }
 
 
-def _arm(side: float) -> list[tuple[trimesh.Trimesh, tuple[int, int, int]]]:
+def _arm(side: float) -> list[Painted]:
     shoulder = np.array([0.0, 0.60 * side, 0.32])
     lift = 0.62 if side < 0 else -0.42
     hand = np.array([0.34, 0.96 * side, 0.20 + lift * 0.75])
@@ -237,7 +212,7 @@ def _arm(side: float) -> list[tuple[trimesh.Trimesh, tuple[int, int, int]]]:
     return pieces
 
 
-def _leg(side: float) -> list[tuple[trimesh.Trimesh, tuple[int, int, int]]]:
+def _leg(side: float) -> list[Painted]:
     y = 0.27 * side
     return [
         (sweep(np.linspace((0, y, -0.56), (0, y, -0.86), 12), 0.12), STEEL),
