@@ -85,17 +85,7 @@ class FlexiCubes:
             ConfigError: a tetrahedral mesh was asked for.
             GeometryError: sizes that do not fit each other.
         """
-        if output_tetmesh:
-            raise ConfigError(
-                "FlexiCubes: tetrahedral meshes are not offered by this implementation; leave "
-                "output_tetmesh off or use kaolin's"
-            )
-        counts = grid.cubes_per_axis(resolution)
-        if len(cube_idx) != counts[0] * counts[1] * counts[2]:
-            raise GeometryError(
-                f"FlexiCubes: resolution {counts} has {counts[0] * counts[1] * counts[2]} cubes, "
-                f"cube_idx has {len(cube_idx)}"
-            )
+        counts = _checked_counts(resolution, len(cube_idx), output_tetmesh)
         cubes = dual.surface_cubes(scalar_field, cube_idx, counts, self._tables)
         weights = dual.squash_weights(cubes.index, beta, alpha, gamma_f, weight_scale, scalar_field)
         crossings = dual.find_crossings(cubes, scalar_field, self._tables)
@@ -110,10 +100,37 @@ class FlexiCubes:
         deviation = dual.deviations(values[:, :3], plain, crossings)
         rings = quads.vertex_rings(crossings, scalar_field, self._tables)
         pull = quads.diagonal_pull(rings, values[:, :3], weights.gamma[crossings.cube], grad_func)
-        if training:
-            values, faces = quads.fan(rings, values, pull)
-        else:
-            faces = quads.split(rings, pull)
+        values, faces = _make_faces(rings, values, pull, training)
         if voxelgrid_features is None:
             return values, faces, deviation
         return values[:, :3], faces, deviation, values[:, 3:]
+
+
+def _checked_counts(
+    resolution: grid.Resolution, cubes: int, output_tetmesh: bool
+) -> tuple[int, int, int]:
+    """Cubes along each axis, once it is clear that the inputs can be extracted."""
+    if output_tetmesh:
+        raise ConfigError(
+            "FlexiCubes: tetrahedral meshes are not offered by this implementation; leave "
+            "output_tetmesh off or use kaolin's"
+        )
+    counts = grid.cubes_per_axis(resolution)
+    if cubes != counts[0] * counts[1] * counts[2]:
+        raise GeometryError(
+            f"FlexiCubes: resolution {counts} has {counts[0] * counts[1] * counts[2]} cubes, "
+            f"cube_idx has {cubes}"
+        )
+    return counts
+
+
+def _make_faces(
+    rings: Int[torch.Tensor, "Q 4"],
+    values: Float[torch.Tensor, "D C"],
+    pull: Float[torch.Tensor, "Q 2"],
+    training: bool,
+) -> tuple[Float[torch.Tensor, "W C"], Int[torch.Tensor, "F 3"]]:
+    """Quads as triangles; in training round a centre vertex each, which joins the values."""
+    if training:
+        return quads.fan(rings, values, pull)
+    return values, quads.split(rings, pull)
