@@ -55,7 +55,8 @@ def clean_surface(
     keep = (volumes > 0.0) & (share >= min_body_share)
     dropped = int(np.count_nonzero(~keep & (volumes > 0.0)))
     if dropped:
-        warnings.append(f"{dropped} loose pieces below {min_body_share:.0%} of the part dropped")
+        pieces = "1 loose piece" if dropped == 1 else f"{dropped} loose pieces"
+        warnings.append(f"{pieces} below {min_body_share:.0%} of the part dropped")
     kept = faces[keep[labels]]
     used, index = np.unique(kept, return_inverse=True)
     return CleanSurface(

@@ -7,7 +7,7 @@ from mmpart_core.records import PartMesh, RadianceField
 from mmpart_core.storage import codecs, glb
 from mmpart_core.storage.blob_store import BlobStore
 
-STAGE = Stage("mesh", 1)
+STAGE = Stage("mesh", 2)
 
 
 def mesh_part(
