@@ -5,11 +5,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mmpart_core import backends
 from mmpart_core.config import PipelineConfig, read_profile
 from mmpart_core.errors import ConfigError
+from mmpart_core.plain_yaml import parse_yaml
+from mmpart_core.quoting import quoted, shortened
 
 
 def profile_names() -> list[str]:
@@ -34,7 +34,8 @@ def find_config(profile: str, settings: Sequence[str] = ()) -> PipelineConfig:
         path = Path(profile)
     else:
         raise ConfigError(
-            f"profile '{profile}': expected one of {', '.join(profile_names())}, or a YAML file"
+            f"profile {quoted(profile)}: expected one of {', '.join(profile_names())}, or a YAML "
+            "file"
         )
     return read_profile(path, dict(map(parse_setting, settings)))
 
@@ -43,7 +44,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """``reconstruct.steps=200`` -> name and value; the value is read as YAML.
 
     Raises:
-        ConfigError: no ``=``, no name, or a value that is not YAML.
+        ConfigError: no ``=``, no name, or a value that is not YAML or is too large.
 
     Example:
         >>> parse_setting("reconstruct.steps=200")
@@ -51,11 +52,8 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise ConfigError(f"--set '{text}': expected <stage>.<setting>=<value>")
-    try:
-        return name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set '{text}': '{value}' is not a YAML value; quote it") from error
+        raise ConfigError(f"--set {quoted(text)}: expected <stage>.<setting>=<value>")
+    return name.strip(), parse_yaml(value, f"--set {shortened(name)}", ConfigError)
 
 
 def preset_lines(config: PipelineConfig) -> list[str]:

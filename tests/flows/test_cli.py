@@ -42,7 +42,7 @@ ADDRESS = "s3://me:pass@bucket/x"  # pragma: allowlist secret
         (["IMAGE", "--part", "hat", "--store", "s", "--output", "s/out"], "in the store"),
         (["IMAGE", "--part", "hat", "--output", "."], "no result of MMPart (pair.png)"),
         (["IMAGE", "--part", "hat", "--set", "reconstruct.steps"], "<stage>.<setting>=<value>"),
-        (["IMAGE", "--part", "hat", "--set", "reconstruct.steps=[1"], "not a YAML value"),
+        (["IMAGE", "--part", "hat", "--set", "mesh.kind=[1"], "--set mesh.kind, line 1: not valid"),
         (["IMAGE", "--part", "hat", "--set", "mesh.kind=clay"], "no back-end 'clay'"),
         (["IMAGE", "--part", "hat", "--camera", "tilt=3"], "azimuth=30,elevation=20,fov=30"),
         (["IMAGE", "--part", "hat", "--camera", "elevation=90"], "less than 90"),

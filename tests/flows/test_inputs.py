@@ -55,6 +55,19 @@ def test_settings_are_yaml() -> None:
     assert parse_setting("a.b=x=y") == ("a.b", "x=y")
 
 
+@pytest.mark.parametrize("text", ["a.b=" + "{" * 5000, "a.b=&a [" + "*a, " * 3000, "x" * 5000])
+def test_settings_that_cannot_be_read_are_named_in_a_short_message(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--set ('xxx|a\.b)") as caught:
+        parse_setting(text)
+    assert len(str(caught.value)) < 300
+
+
+def test_settings_that_multiply_themselves_are_refused() -> None:
+    doubled = ", ".join(f"&a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))
+    with pytest.raises(ConfigError, match=r"^--set a\.b: .*more than 1,000,000 values"):
+        parse_setting(f"a.b=[&a0 [0, 0], {doubled}]")
+
+
 def test_camera_has_defaults() -> None:
     assert parse_camera(None).fov_deg == 30.0
     view = parse_camera(" azimuth = 30, fov=45")
@@ -117,6 +130,7 @@ def test_a_known_scene_can_be_planned_and_the_plan_run(tmp_path: Path) -> None:
     job = prepare_job(given)
     assert [(each.name, each.hidden) for each in job.request.components] == [("ball", "smooth")]
     plan = run_stage("plan", {"request": job.request}, job.config.plan, job.store, 0)
+    assert "smooth" in plan.prompts[0].prompt  # the user's words are in the prompt too
     write_plan(path, job.request, plan)
     again = prepare_job(Inputs(truth=scene, plan=path, store=store))
     assert (again.request, again.plan) == (job.request, plan)
