@@ -23,7 +23,7 @@ from flows.cli_options import (
     Verbose,
     with_shared_options,
 )
-from flows.cli_prefect import set_environment
+from flows.cli_prefect import import_prefect
 from flows.cli_run import (
     INCOMPLETE,
     UNUSABLE,
@@ -82,7 +82,7 @@ def doctor(
     verbose: Verbose = False,
 ) -> None:
     """What works on this machine, what is missing, how to get it. Exit 1 if 'local' cannot run."""
-    set_environment(verbose)
+    import_prefect(verbose)
     from flows.doctor import print_checks, run_checks
 
     raise typer.Exit(print_checks(Console(), run_checks(store)))

@@ -18,7 +18,7 @@ from evaluation.reporting.wording import (
     percent,
     signed,
 )
-from flows.cli_prefect import set_environment
+from flows.cli_prefect import import_prefect
 from flows.cli_run import INCOMPLETE, running
 from flows.evaluation_job import EvaluationJob, describe_job
 
@@ -31,7 +31,7 @@ def run_evaluation(job: EvaluationJob, console: Console, quiet: bool, verbose: b
     Raises:
         typer.Exit: 3 where some object failed or could not be scored.
     """
-    set_environment(verbose)
+    import_prefect(verbose)
     from flows.evaluate_dataset import evaluate_dataset, incomplete_objects
     from flows.evaluation_progress import evaluation_shown
 
@@ -52,7 +52,7 @@ def run_attribution(job: EvaluationJob, console: Console, quiet: bool, verbose: 
     Raises:
         typer.Exit: 3 where some object failed or could not be scored, on whatever rung.
     """
-    set_environment(verbose)
+    import_prefect(verbose)
     from flows.attribute_dataset import attribute_dataset
     from flows.evaluate_dataset import incomplete_objects
     from flows.evaluation_progress import evaluation_shown

@@ -32,8 +32,8 @@ DRAIN_TIMEOUT_S = 10.0
 LOG_FILE = "mmpart.log"
 
 
-def set_environment(verbose: bool) -> None:
-    """Set what Prefect reads at import; call before anything imports Prefect."""
+def _set_environment(verbose: bool) -> None:
+    """Set what Prefect reads when it is imported."""
     for name, value in {**_DEFAULTS, **({} if verbose else _QUIET)}.items():
         os.environ.setdefault(name, value)
 
@@ -47,7 +47,7 @@ def import_prefect(verbose: bool) -> None:
     Args:
         verbose: the server's log goes to stderr.
     """
-    set_environment(verbose)
+    _set_environment(verbose)
     if not os.environ.get("PREFECT_API_URL") and "prefect" not in sys.modules:
         _early.start(verbose)
     with no_iri_grammar():
