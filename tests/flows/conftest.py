@@ -1,17 +1,18 @@
-"""A real Prefect server for the tests of flows, and a small request for the counting back-ends."""
+"""A Prefect server for the tests of flows, small requests and data sets, and counted scores."""
 
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+import trimesh
 import yaml
 from prefect.events.worker import EventsWorker
 from prefect.settings import (
@@ -24,16 +25,31 @@ from prefect.settings import (
 )
 from typer.testing import CliRunner
 
+from evaluation.protocol import MMPART
+from evaluation.rows import ScoreRow
 from flows.cli import app
+from flows.evaluation_job import EvaluationJob, Round
 from mmpart_core.backends import STAGES
 from mmpart_core.config import PipelineConfig, validate_config
+from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.intake.components import parse_part
 from mmpart_core.intake.request import build_request
 from mmpart_core.records import ObjectRequest, ObjectResult
 from mmpart_core.storage.codecs import encode_png
+from mmpart_core.storage.glb import GlbNode, encode_glb
 from mmpart_core.storage.opening import open_store
+from tasks import score
 
 STARTUP_S = 180
+# A protocol that takes a fraction of a second per object.
+SMALL = MMPART.model_copy(
+    update={
+        "points": 400,
+        "whole_points": 800,
+        "voxels": 16,
+        "metrics": ("chamfer", "f_score", "bbox_iou", "placement"),
+    }
+)
 
 
 @pytest.fixture(scope="session")
@@ -177,3 +193,66 @@ def image(tmp_path: Path, picture: bytes) -> Path:
 def mmpart() -> Any:
     """Runs the command in this process."""
     return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+def box(low: tuple[float, float, float], high: tuple[float, float, float]) -> TriangleMesh:
+    """A closed, coloured box between two corners."""
+    corners = np.array(low), np.array(high)
+    mesh = trimesh.creation.box(extents=corners[1] - corners[0])
+    colour = np.tile(np.array([200, 90, 40, 255], dtype=np.uint8), (len(mesh.vertices), 1))
+    vertices = np.array(mesh.vertices) + (corners[0] + corners[1]) / 2.0
+    return TriangleMesh(vertices, np.array(mesh.faces, dtype=np.int64), colors=colour)
+
+
+OBJECTS = {
+    "lamp": {"base": box((0, 0, 0), (4, 4, 1)), "shade": box((1, 1, 1), (3, 3, 5))},
+    "post": {"pole": box((0, 0, 0), (1, 1, 4)), "top": box((-1, -1, 4), (2, 2, 5))},
+}
+
+
+def write_glb(path: Path, parts: dict[str, TriangleMesh]) -> None:
+    """Meshes as a GLB with a node per name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode_glb([GlbNode(name, mesh) for name, mesh in parts.items()]))
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Two tiny objects of two parts each."""
+    for name, parts in OBJECTS.items():
+        write_glb(tmp_path / "data" / f"{name}.glb", parts)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def job_of(dataset: Path, store_url: str, tmp_path: Path) -> Callable[..., EvaluationJob]:
+    """Makes jobs on this test's data set."""
+
+    def make(*rounds: Round, **changes: Any) -> EvaluationJob:
+        given: dict[str, Any] = {
+            "dataset": str(dataset), "layout": "named-nodes", "dataset_name": "data",
+            "object_ids": tuple(OBJECTS), "rounds": rounds, "protocols": (SMALL,), "look": None,
+            "store": store_url, "report": str(tmp_path / "report"), "pictures": False,
+        }  # fmt: skip
+        return EvaluationJob.model_validate({**given, **changes})
+
+    return make
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The objects that are really scored in this process, in order."""
+    calls: list[str] = []
+    real = score.score_files
+
+    def counted(inputs: Any, *rest: Any) -> Any:
+        calls.append(inputs.object_id)
+        return real(inputs, *rest)
+
+    monkeypatch.setattr(score, "score_files", counted)
+    return calls
+
+
+def object_rows(rows: list[ScoreRow]) -> dict[str, ScoreRow]:
+    """The objects' rows by name."""
+    return {row.object_id: row for row in rows if row.level == "object"}
