@@ -1,110 +1,33 @@
-"""The regions isolator on drawn scenes whose parts, hidden areas included, are known."""
+"""The regions isolator finds what is seen of each part, from every kind of hint."""
 
-from collections.abc import Sequence
-
-import cv2
 import numpy as np
 import pytest
 
 from mmpart_core.errors import BackendError
-from mmpart_core.geometry import cameras
 from mmpart_core.images.colour import lab_from_rgb
 from mmpart_core.isolate import labelling
 from mmpart_core.isolate.backends.regions import RegionIsolator, Settings
-from mmpart_core.isolate.checks import check_isolation
 from mmpart_core.isolate.hints import point_prior, point_seeds
-from mmpart_core.isolate.protocol import Isolation, IsolationTask
 from mmpart_core.isolate.superpixels import build_superpixels
-from mmpart_core.records import ImageRef, PartPrompt, Region
-
-SIDE = 240
-FOREGROUND = ImageRef(sha256="0" * 64, size=1, media="image/png", width=SIDE, height=SIDE)
-
-
-def rectangle(top: int, bottom: int, left: int, right: int) -> np.ndarray:
-    mask = np.zeros((SIDE, SIDE), dtype=bool)
-    mask[top:bottom, left:right] = True
-    return mask
-
-
-def disc(row: float, column: float, radius: float) -> np.ndarray:
-    rows, columns = np.mgrid[0:SIDE, 0:SIDE]
-    return (rows - row) ** 2 + (columns - column) ** 2 < radius**2
-
-
-HEAD = disc(130, 120, 60)
-HAT = rectangle(50, 100, 40, 200)
-COLOURS = {"hat": (60, 40, 120), "head": (225, 180, 150), "body": (40, 140, 70)}
-
-
-def painted(*layers: tuple[np.ndarray, tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Back to front; slightly blurred and noisy, as photographs are."""
-    rgb, foreground = np.full((SIDE, SIDE, 3), 245.0), np.zeros((SIDE, SIDE), dtype=bool)
-    for mask, colour in layers:
-        rgb[mask] = colour
-        foreground |= mask
-    rgb = cv2.GaussianBlur(rgb, (0, 0), 0.6) + np.random.default_rng(0).normal(0, 3, rgb.shape)
-    alpha = np.full((SIDE, SIDE, 1), 255.0)
-    rgba = np.clip(np.concatenate([rgb, alpha], axis=-1), 0, 255).astype(np.uint8)
-    return rgba, foreground
-
-
-def head_and_hat() -> tuple[np.ndarray, np.ndarray]:
-    return painted((HEAD, COLOURS["head"]), (HAT, COLOURS["hat"]))
-
-
-def task(
-    scene: tuple[np.ndarray, np.ndarray],
-    names: Sequence[str],
-    regions: Sequence[Region | None],
-    index: int,
-    hidden: str = "",
-    counts: Sequence[int] | None = None,
-    masks: dict[int, np.ndarray] | None = None,
-) -> IsolationTask:
-    prompt = PartPrompt(
-        component=names[index],
-        prompt="only this",
-        hidden=hidden,
-        index=index,
-        regions=tuple(regions),
-        counts=tuple(counts or [1] * len(names)),
-        names=tuple(names),
-        foreground=FOREGROUND,
-        camera=cameras.orbit_camera(0.0, 20.0, 30.0, SIDE),
-    )
-    return IsolationTask(scene[0], scene[1], prompt, masks or {})
-
-
-def isolate(job: IsolationTask, **settings: float) -> Isolation:
-    isolator = RegionIsolator(Settings.model_validate(settings))
-    isolator.open()
-    isolation = isolator.isolate(job, seed=0)
-    check_isolation(isolation, job.prompt.component)
-    return isolation
-
-
-def iou(left: np.ndarray, right: np.ndarray) -> float:
-    return float((left & right).sum() / (left | right).sum())
-
-
-def box(top: int, bottom: int, left: int, right: int) -> Region:
-    return Region(kind="box", box=(left / SIDE, top / SIDE, right / SIDE, bottom / SIDE))
-
-
-def points(*places: tuple[int, int]) -> Region:
-    return Region(kind="points", points=tuple((x / SIDE, y / SIDE) for y, x in places))
-
-
-HAT_CORNERS = ((40 / SIDE, 50 / SIDE), (200 / SIDE, 50 / SIDE), (200 / SIDE, 100 / SIDE),
-               (40 / SIDE, 100 / SIDE))  # fmt: skip
-HINTS = {
-    "boxes": (box(48, 102, 38, 202), box(72, 192, 58, 182)),
-    "points": (points((60, 60), (80, 180)), points((150, 120))),
-    "polygon and nothing": (Region(kind="polygon", polygon=HAT_CORNERS), None),
-    "box and nothing": (box(48, 102, 38, 202), None),
-    "nothing": (None, None),
-}
+from mmpart_core.records import Region
+from tests.mmpart_core.isolate.conftest import (
+    COLOURS,
+    FOREGROUND,
+    HAT,
+    HAT_CORNERS,
+    HEAD,
+    HINTS,
+    SIDE,
+    box,
+    disc,
+    head_and_hat,
+    iou,
+    isolate,
+    painted,
+    points,
+    rectangle,
+    task,
+)
 
 
 @pytest.mark.parametrize("hints", HINTS.values(), ids=HINTS)
@@ -123,42 +46,6 @@ def test_mask_is_taken_as_it_is() -> None:
     odd = HAT & ~disc(75, 60, 12)  # not along any edge of the image
     isolation = isolate(task(head_and_hat(), ["hat", "head"], regions, 0, masks={0: odd}))
     assert iou(isolation.visible, odd) > 0.97
-
-
-def test_hidden_area_is_completed_behind_the_occluder_only() -> None:
-    scene = head_and_hat()
-    isolation = isolate(
-        task(scene, ["hat", "head"], HINTS["boxes"], 1, "the head under the hat is bald")
-    )
-    assert isolation.imagined.any()
-    assert not (isolation.imagined & ~HAT).any()
-    assert not (isolation.imagined & isolation.visible).any()
-    whole = isolation.visible | isolation.imagined
-    assert iou(whole, HEAD) > iou(isolation.visible, HEAD) + 0.1
-    assert iou(whole, HEAD) > 0.9
-
-
-def test_front_part_is_not_completed() -> None:
-    scene = head_and_hat()
-    isolation = isolate(task(scene, ["hat", "head"], HINTS["boxes"], 0))
-    assert isolation.imagined.sum() < 0.02 * HAT.sum()
-
-
-def test_hole_under_an_enclosed_part_is_closed_with_its_colour() -> None:
-    scene = painted((HEAD, COLOURS["head"]), (disc(130, 120, 15), COLOURS["body"]))
-    hints = (points((100, 100)), points((130, 120)))
-    isolation = isolate(task(scene, ["head", "nose"], hints, 0))
-    assert iou(isolation.visible | isolation.imagined, HEAD) > 0.97
-    middle = isolation.rgba[128:133, 118:123].astype(float).mean(axis=(0, 1))
-    assert np.abs(middle[:3] - COLOURS["head"]).max() < 15
-    assert middle[3] == 255
-
-
-def test_completion_is_bounded_by_the_setting() -> None:
-    job = task(head_and_hat(), ["hat", "head"], HINTS["boxes"], 1, "bald under the hat")
-    bounded, none = isolate(job, max_growth=0.05), isolate(job, max_growth=0.0)
-    assert 0 < bounded.imagined.sum() <= 0.06 * bounded.visible.sum()
-    assert not none.imagined.any()
 
 
 def test_pieces_of_one_component() -> None:
@@ -258,31 +145,6 @@ def test_nothing_left_for_a_part_says_what_to_do() -> None:
     regions = (None, box(0, 20, 0, 20))
     with pytest.raises(BackendError, match="correct its region"):
         isolate(task(head_and_hat(), ["head", "hat"], regions, 1))
-
-
-def test_words_that_cannot_be_followed_are_warned_of() -> None:
-    job = task(head_and_hat(), ["hat", "head"], HINTS["boxes"], 1, "bald under the hat")
-    assert any("cannot read the words" in warning for warning in isolate(job).warnings)
-    alone = task(painted((HEAD, COLOURS["head"])), ["head"], [None], 0, "bald")
-    (warning,) = [each for each in isolate(alone).warnings if "nothing was found" in each]
-    assert "give regions" not in warning
-    assert "name the part in front" in warning
-
-
-def test_edges_are_soft_and_clean_and_the_outside_is_clear() -> None:
-    isolation = isolate(task(head_and_hat(), ["hat", "head"], HINTS["boxes"], 0))
-    alpha = isolation.rgba[..., 3]
-    assert ((alpha > 20) & (alpha < 235)).any()
-    assert not isolation.rgba[alpha == 0].any()
-    shown = isolation.rgba[alpha > 100][:, :3].astype(float)
-    assert np.abs(shown - COLOURS["hat"]).max() < 40  # no fringe of background or head
-
-
-def test_alpha_of_the_source_is_kept() -> None:
-    rgba, foreground = painted((HEAD, COLOURS["head"]))
-    rgba[..., 3] = np.where(foreground, 180, 0)
-    isolation = isolate(task((rgba, foreground), ["head"], [None], 0))
-    assert isolation.rgba[..., 3].max() == 180
 
 
 def test_same_input_gives_same_output() -> None:
