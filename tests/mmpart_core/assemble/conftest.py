@@ -51,26 +51,28 @@ def make_task(
         mesh, _ = truth.part_frame(name, azimuth_deg)
         imagined = (alone[..., 3] >= 128) & ~visible
         parts.append(PartEvidence(name, alone, visible, imagined, mesh, name if known else None))
-    views = None
-    if whole:
-        turned = [
-            cameras.orbit_camera(azimuth + azimuth_deg, elevation, 30.0, 320)
-            for azimuth, elevation in zip(
-                cameras.ZERO123PLUS_AZIMUTHS_DEG, (20.0, -10.0) * 3, strict=True
-            )
-        ]
-        rgba = np.stack([truth.render_scene.render(each, supersample=1).rgba for each in turned])
-        views = PosedViews(rgba, cameras.zero123plus_cameras("v1.2", 320))
     return AssemblyTask(
         source=source.rgba,
         foreground=source.rgba[..., 3] >= 128,
         camera=camera,
         view=InputView(azimuth_deg=azimuth_deg, elevation_deg=ELEVATION_DEG, fov_deg=FOV_DEG),
         parts=tuple(parts),
-        whole_views=views,
+        whole_views=whole_views(truth, azimuth_deg) if whole else None,
         whole_frame_known=whole and known,
         truth=truth if known else None,
     )
+
+
+def whole_views(truth: TruthGeometry, azimuth_deg: float) -> PosedViews:
+    """The whole object from six sides, posed relative to the input camera's azimuth."""
+    turned = [
+        cameras.orbit_camera(azimuth + azimuth_deg, elevation, 30.0, 320)
+        for azimuth, elevation in zip(
+            cameras.ZERO123PLUS_AZIMUTHS_DEG, (20.0, -10.0) * 3, strict=True
+        )
+    ]
+    rgba = np.stack([truth.render_scene.render(each, supersample=1).rgba for each in turned])
+    return PosedViews(rgba, cameras.zero123plus_cameras("v1.2", 320))
 
 
 def box_ious(task: AssemblyTask, assembly: Assembly, truth: TruthGeometry) -> list[float]:

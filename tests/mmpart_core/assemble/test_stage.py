@@ -5,7 +5,9 @@ import pytest
 
 from mmpart_core.assemble import stage
 from mmpart_core.assemble.backends import groundtruth, layout
+from mmpart_core.assemble.protocol import AssemblyTask, PartEvidence
 from mmpart_core.geometry import cameras, transforms
+from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.records import (
     ComponentRequest,
     IsolatedPart,
@@ -40,43 +42,58 @@ def stored(task_of, two_boxes):
         view=task.view,
         truth=TruthScene(scene=truth),
     )
-    foreground = codecs.put_mask(store, task.foreground)
     nodes = {name: TruthPart(scene=truth, node=name, azimuth_deg=30.0) for name in names}
+    return store, (
+        request,
+        stored_plan(store, task, nodes),
+        tuple(stored_isolation(store, task, part, nodes) for part in task.parts),
+        tuple(stored_mesh(store, part) for part in task.parts),
+        stored_views(store, task.whole_views),
+    )
+
+
+def stored_plan(store: MemoryStore, task: AssemblyTask, nodes: dict[str, TruthPart]) -> PartPlan:
+    """A prompt per part."""
+    foreground = codecs.put_mask(store, task.foreground)
     prompts = tuple(
         PartPrompt(
-            component=name, prompt=name, index=index, regions=(None,) * len(names),
-            counts=(1,) * len(names), foreground=foreground, camera=task.camera, truth=nodes[name],
+            component=name, prompt=name, index=index, regions=(None,) * len(nodes),
+            counts=(1,) * len(nodes), foreground=foreground, camera=task.camera, truth=node,
         )
-        for index, name in enumerate(names)
+        for index, (name, node) in enumerate(nodes.items())
     )  # fmt: skip
-    plan = PartPlan(prompts=prompts, foreground=foreground, camera=task.camera, planner="t/1")
-    isolated = tuple(
-        IsolatedPart(
-            component=part.component,
-            rgba=codecs.put_image(store, part.rgba),
-            visible=codecs.put_mask(store, part.visible),
-            imagined=codecs.put_mask(store, part.imagined),
-            camera=task.camera,
-            truth=nodes[part.component],
-        )
-        for part in task.parts
+    return PartPlan(prompts=prompts, foreground=foreground, camera=task.camera, planner="t/1")
+
+
+def stored_isolation(
+    store: MemoryStore, task: AssemblyTask, part: PartEvidence, nodes: dict[str, TruthPart]
+) -> IsolatedPart:
+    """What the source shows of a part."""
+    return IsolatedPart(
+        component=part.component,
+        rgba=codecs.put_image(store, part.rgba),
+        visible=codecs.put_mask(store, part.visible),
+        imagined=codecs.put_mask(store, part.imagined),
+        camera=task.camera,
+        truth=nodes[part.component],
     )
-    meshes = tuple(
-        PartMesh(
-            component=part.component, mesh=glb.put_mesh(store, part.component, part.mesh),
-            watertight=True, bodies=1, area=1.0, volume=1.0, method="known",
-        )
-        for part in task.parts
+
+
+def stored_mesh(store: MemoryStore, part: PartEvidence) -> PartMesh:
+    """A part's own mesh."""
+    return PartMesh(
+        component=part.component, mesh=glb.put_mesh(store, part.component, part.mesh),
+        watertight=True, bodies=1, area=1.0, volume=1.0, method="known",
     )  # fmt: skip
-    views = ViewSet(
-        component=None,
-        method="known",
-        views=tuple(
-            View(image=codecs.put_image(store, rgba), camera=camera)
-            for rgba, camera in zip(task.whole_views.rgba, task.whole_views.cameras, strict=True)
-        ),
+
+
+def stored_views(store: MemoryStore, whole: PosedViews) -> ViewSet:
+    """The views of the whole object."""
+    views = tuple(
+        View(image=codecs.put_image(store, rgba), camera=camera)
+        for rgba, camera in zip(whole.rgba, whole.cameras, strict=True)
     )
-    return store, (request, plan, isolated, meshes, views)
+    return ViewSet(component=None, method="known", views=views)
 
 
 @pytest.mark.parametrize("kind", [groundtruth.GroundTruthAssembler, layout.LayoutAssembler])
