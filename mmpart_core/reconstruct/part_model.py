@@ -39,7 +39,7 @@ class PartModelConfig(ModelConfig):
     sharpness: tuple[float, float] = (200.0, 1000.0)
     mask_weight: float = 0.5
     eikonal_weight: float = 0.01
-    laplacian_weights: tuple[float, float] = (0.002, 0.05)
+    laplacian_weights: tuple[float, float] = (0.02, 0.5)
     color_smoothing: float = 0.06
 
 

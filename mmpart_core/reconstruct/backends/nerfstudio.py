@@ -95,7 +95,7 @@ class Settings(BackendSettings):
         "'hull' is the whole hull. Training may grow back to the hull where colours ask for it.",
     )
     sdf_learning_rate: float = Field(
-        default=2e-2,
+        default=6e-3,
         gt=0.0,
         le=1.0,
         description="Learning rate of the distance grid, in part units; falls to a tenth.",
@@ -118,17 +118,16 @@ class Settings(BackendSettings):
         default=0.01, ge=0.0, description="Weight of the pull towards unit gradients of distance."
     )
     first_laplacian_weight: float = Field(
-        default=0.002,
+        default=0.02,
         gt=0.0,
         description="Weight of the pull towards a smooth surface at the start, when concavities "
         "are carved.",
     )
     last_laplacian_weight: float = Field(
-        default=0.05,
+        default=0.5,
         gt=0.0,
         description="The same at the end, when what is left is noise. Views that a generator drew, "
-        "which do not agree to the pixel and are shaded differently, want about ten times the "
-        "defaults of both weights and a slack of 3.",
+        "which do not agree to the pixel, want a slack of 3 besides.",
     )
     color_smoothing: float = Field(
         default=0.06, ge=0.0, description="Weight of the total variation of colour."
