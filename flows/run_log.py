@@ -7,6 +7,7 @@ import platform
 import shlex
 import sys
 import time
+import traceback
 from contextvars import Token
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -86,7 +87,9 @@ class RunLog:
             self._say(f"run broke off {taken}: {kind.__name__}: {error}", logging.ERROR)
         else:
             self._say(f"run broke off {taken}: {kind.__name__}: {error}", logging.ERROR)
-            self._logger.error("traceback", exc_info=(kind, error or kind(), trace))
+            # as text, not exc_info: what a handler formats by itself would not be scrubbed
+            lines = traceback.format_exception(kind, error, trace)
+            self._say("".join(lines).rstrip(), logging.ERROR)
         for handler in self._logger.handlers:
             handler.close()
 
