@@ -4,11 +4,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
 from typing import Any, Literal, TypeVar
+
+from threadpoolctl import threadpool_limits
 
 from mmpart_core.errors import ConfigError, StageError
 
@@ -21,7 +23,8 @@ class ScoringProcesses:
     """Processes that survive the death of one of them.
 
     An object whose scoring kills its process (memory) must not take the others along: what was
-    under way is tried once more, each piece in a process of its own.
+    under way is tried once more, each piece in a process of its own, one after another. All at
+    once beside the new processes they would want more memory than what has just run out.
 
     Args:
         workers: how many side by side.
@@ -30,6 +33,8 @@ class ScoringProcesses:
     def __init__(self, workers: int) -> None:
         self._workers = workers
         self._lock = threading.Lock()
+        self._alone = threading.Lock()
+        self._closed = False
         self._pool = _processes(workers)
 
     def run(self, work: Callable[..., Result], *arguments: Any) -> Result:
@@ -37,12 +42,25 @@ class ScoringProcesses:
 
         Raises:
             StageError: its process died twice.
+            CancelledError: the processes were ended before it began.
         """
         pool = self._pool
         try:
             return pool.submit(work, *arguments).result()
         except BrokenProcessPool:
             self._replace(pool)
+        with self._alone:
+            return self._run_alone(work, *arguments)
+
+    def close(self) -> None:
+        """End the processes; work that has not begun is dropped."""
+        with self._lock:
+            self._closed = True
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run_alone(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        if self._closed:
+            raise CancelledError
         with _processes(1) as alone:
             try:
                 return alone.submit(work, *arguments).result()
@@ -52,13 +70,10 @@ class ScoringProcesses:
                     "want of memory; score it on a larger machine, or fewer at a time (--workers)"
                 ) from error
 
-    def close(self) -> None:
-        """End the processes; work that has not begun is dropped."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
     def _replace(self, broken: ProcessPoolExecutor) -> None:
         with self._lock:
-            if self._pool is broken:
+            if self._pool is broken and not self._closed:
+                broken.shutdown(wait=True)
                 self._pool = _processes(self._workers)
 
 
@@ -149,9 +164,16 @@ def _processes(workers: int) -> ProcessPoolExecutor:
 
 
 def _begin_process() -> None:
-    """Ctrl-C is the parent's to handle; a process whose parent was killed ends too."""
+    """Ctrl-C is the parent's to handle; a process whose parent was killed ends too.
+
+    Unless the user says otherwise each has one thread for arrays, as there are others beside it.
+    The variable is read only as a library loads, and those that the parent's main module imports
+    (numpy) are loaded before this runs: they are told directly.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if "OMP_NUM_THREADS" not in os.environ:
+        os.environ["OMP_NUM_THREADS"] = "1"
+        threadpool_limits(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
