@@ -108,17 +108,6 @@ def read_plan_file(path: Path) -> PlanFile:
     )
 
 
-def read_plan(path: Path, request: ObjectRequest, store: BlobStore) -> PartPlan:
-    """Read a plan for a request; see ``read_plan_file`` and ``check_plan``.
-
-    Raises:
-        InputError: not a plan, or one for something else.
-    """
-    planned = read_plan_file(path)
-    check_plan(planned, request, store)
-    return planned.plan
-
-
 def check_plan(planned: PlanFile, request: ObjectRequest, store: BlobStore) -> None:
     """Refuse a plan that was made for something else.
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mmpart_core.errors import InputError
 from mmpart_core.intake.components import parse_part
-from mmpart_core.intake.plan_file import read_plan, write_plan
+from mmpart_core.intake.plan_file import check_plan, read_plan_file, write_plan
 from mmpart_core.intake.request import build_request
 from mmpart_core.plan.backends.template import Settings, TemplatePlanner
 from mmpart_core.plan.stage import plan_parts
@@ -42,7 +42,9 @@ def edited(path: Path, change: Any) -> None:
 def test_unedited_plan_comes_back_the_same(tmp_path: Path) -> None:
     request, plan, store = planned(tmp_path)
     write_plan(tmp_path / "plan.json", request, plan)
-    assert read_plan(tmp_path / "plan.json", request, store) == plan
+    planned_file = read_plan_file(tmp_path / "plan.json")
+    check_plan(planned_file, request, store)
+    assert planned_file.plan == plan
 
 
 def test_edited_prompts_are_taken_over(tmp_path: Path) -> None:
@@ -55,7 +57,9 @@ def test_edited_prompts_are_taken_over(tmp_path: Path) -> None:
         content["prompts"][1]["prompt"] = "Only the man."
 
     edited(path, change)
-    read = read_plan(path, request, store)
+    planned_file = read_plan_file(path)
+    check_plan(planned_file, request, store)
+    read = planned_file.plan
     assert [prompt.prompt for prompt in read.prompts] == [
         "Only the hat.\nMake it 帽子.",
         "Only the man.",
@@ -68,16 +72,17 @@ def test_plan_for_another_image_or_list_is_refused(tmp_path: Path) -> None:
     request, plan, store = planned(tmp_path)
     path = tmp_path / "plan.json"
     write_plan(path, request, plan)
+    made = read_plan_file(path)
     with pytest.raises(InputError, match=r"plan\.json: made for image .* the request has image"):
-        read_plan(path, planned(tmp_path, colour=90)[0], store)
+        check_plan(made, planned(tmp_path, colour=90)[0], store)
     with pytest.raises(InputError, match=r"differing: 'man', 'shirt'"):
-        read_plan(path, planned(tmp_path, "hat", "shirt")[0], store)
+        check_plan(made, planned(tmp_path, "hat", "shirt")[0], store)
     with pytest.raises(InputError, match="the order differs"):
-        read_plan(path, planned(tmp_path, "man = bald", "hat")[0], store)
+        check_plan(made, planned(tmp_path, "man = bald", "hat")[0], store)
     with pytest.raises(InputError, match=r"component 'man': words on the hidden area differ"):
-        read_plan(path, planned(tmp_path, "hat", "man = has hair")[0], store)
+        check_plan(made, planned(tmp_path, "hat", "man = has hair")[0], store)
     with pytest.raises(InputError, match="is not in the store; plan again"):
-        read_plan(path, request, MemoryStore())
+        check_plan(made, request, MemoryStore())
 
 
 @pytest.mark.parametrize(
@@ -106,17 +111,17 @@ def test_broken_plans_are_named(tmp_path: Path, change: Any, message: str) -> No
     write_plan(path, request, plan)
     edited(path, change)
     with pytest.raises(InputError, match=message):
-        read_plan(path, request, store)
+        check_plan(read_plan_file(path), request, store)
 
 
 def test_text_that_is_no_json_names_the_line(tmp_path: Path) -> None:
-    request, plan, store = planned(tmp_path)
+    request, plan, _ = planned(tmp_path)
     path = tmp_path / "plan.json"
     write_plan(path, request, plan)
     path.write_text(path.read_text(encoding="utf-8").replace('"note":', "note:"), encoding="utf-8")
     with pytest.raises(InputError, match=r"plan\.json, line 3, column 3: not valid JSON"):
-        read_plan(path, request, store)
+        read_plan_file(path)
     with pytest.raises(InputError, match="no such file"):
-        read_plan(tmp_path / "none.json", request, store)
+        read_plan_file(tmp_path / "none.json")
     with pytest.raises(InputError, match="cannot be written"):
         write_plan(tmp_path / "no folder" / "plan.json", request, plan)
