@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections import Counter
 from collections.abc import Collection, Sequence
 
 import cv2
@@ -14,7 +13,18 @@ from mmpart_core.images import morphology
 FRONT = 0.25  # score from which one part counts as in front of another
 _FRONT_WITH_WORDS = 0.1  # the user says that something is hidden
 _FRONT_BY_NAME = -0.2  # the user names it in these words
-_TELLING = 4  # letters of a word of a name that stands for the whole name
+_WORD = re.compile(r"[^\W\d_]+")
+# Words that tell English from its neighbours. Where none of them stands, the last word of a name
+# may be an adjective ("bras gauche").
+_ENGLISH = re.compile(r"\b(?:the|and|with|behind|beneath|below|which|that|this|its|where|what)\b")
+_COMPLEMENT = re.compile(r"[(\[]|\b(?:of|with|without|for|from|in|inside|on|at|to|behind|under)\b")
+_JOINT = re.compile(r"[,;/&+]|\b(?:and|or)\b")
+# Words of place, and such as every part can be called by.
+_NO_HEADS = re.compile(
+    r"(?:left|right|front|rear|back|top|bottom|side|middle|cent(?:er|re)|upper|lower|inner|outer"
+    r"|(?:in|out)side|interior|exterior|end|edge|corner|half|halve|rest|area|region|surface|part"
+    r"|piece|section|component|object|thing|other|one)s?"
+)
 _ENCLOSED = 0.85
 _HULL_GAIN = 2.0
 _HULL_MOST = 0.5  # a part may be concave by itself
@@ -57,28 +67,47 @@ def named_components(words: str, names: Sequence[str]) -> list[int]:
     """Which components the user's words speak of, by index.
 
     Names of ASCII letters must stand as a word (a plural counts); others may stand anywhere, as
-    not every script separates words. A name of several words may also be spoken of by one of them
-    that no other name has: "the chest behind the beard" means the component "hair and beard".
+    not every script separates words. In English words, a name of several words may also be spoken
+    of by its head noun where no other name has it: "the chest behind the beard" means the
+    component "hair and beard", but "the back is smooth" not "back wheel".
 
     Example:
         >>> named_components("the head under the hats is bald", ["hat", "head", "tail"])
         [0, 1]
         >>> named_components("the chest behind the beard", ["hair and beard", "left arm"])
         [0]
+        >>> named_components("the left side of the chest is bare", ["left arm", "chest"])
+        [1]
     """
     text = words.casefold()
-    terms = [{name.casefold(), *_telling_words(name)} for name in names]
-    shared = Counter(term for each in terms for term in each)
-    return [
-        index
-        for index, (name, each) in enumerate(zip(names, terms, strict=True))
-        if any(_speaks_of(text, t) for t in each if t == name.casefold() or shared[t] == 1)
-    ]
+    english = _ENGLISH.search(text) is not None
+    found: list[int] = []
+    for index, name in enumerate(names):
+        others = [word for other in (*names[:index], *names[index + 1 :]) for word in _words(other)]
+        heads = [head for head in _head_nouns(name) if english and not _is_among(head, others)]
+        if any(_speaks_of(text, term) for term in (name.casefold(), *heads)):
+            found.append(index)
+    return found
 
 
-def _telling_words(name: str) -> list[str]:
-    """Words of a name long enough to be no "and" or "of"."""
-    return [word for word in re.findall(r"[a-z]+", name.casefold()) if len(word) >= _TELLING]
+def _words(name: str) -> list[str]:
+    return _WORD.findall(name.casefold())
+
+
+def _head_nouns(name: str) -> list[str]:
+    """The nouns that an English name is built on: the last word before "of" or "with".
+
+    "and" joins names with a head each. A word of place, or a general one, tells nothing.
+    """
+    body = _COMPLEMENT.split(name.casefold().replace("_", " "), maxsplit=1)[0]
+    joined = [_words(piece) for piece in _JOINT.split(body)]
+    heads = [words[-1] for words in joined if words]
+    return [head for head in heads if head.isascii() and not _NO_HEADS.fullmatch(head)]
+
+
+def _is_among(head: str, words: Sequence[str]) -> bool:
+    """Whether one of some words is the same noun, in the singular or the plural."""
+    return any(_speaks_of(word, head) or _speaks_of(head, word) for word in words)
 
 
 def _speaks_of(text: str, term: str) -> bool:
