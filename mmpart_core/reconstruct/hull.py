@@ -1,4 +1,7 @@
-"""The visual hull of posed masks as a signed distance: where training starts and may not leave.
+"""The visual hull of posed masks as a signed distance: the body that training may not leave.
+
+Training starts from it too, cut by the convex body that the outlines ask for (``frontier``) unless
+the settings say ``start=hull``.
 
 Each view gives a signed distance to its silhouette in pixels, sub-pixel at the rim. Scaled to
 object units at a point's depth and reduced to the maximum over the views it is the signed distance
