@@ -4,7 +4,8 @@
     python -m benchmarks.objects DATASET RESULTS [--table parts.csv]
 
 DATASET holds GLBs whose named nodes are the parts, RESULTS what the first command made of them
-(exact isolation, views and placement; real reconstruction and meshing). Each part is scored
+(exact isolation, views and placement; real reconstruction and meshing). Nothing is aligned here, so
+results that stand in other coordinates than the truth's are refused. Each part is scored
 against the outer surface of its truth, both scaled so that the longest side of the truth is 1: a
 stricter question than the evaluator's, whose unit is the whole object. Seconds are those of stages
 that the run made itself; what came from its store has none.
@@ -71,13 +72,24 @@ def part_facts(part: dict[str, Any]) -> dict[str, object]:
 
 
 def object_rows(dataset: Path, results: Path, object_id: str) -> list[dict[str, object]]:
-    """One object's parts as rows."""
+    """One object's parts as rows.
+
+    Raises:
+        InputError: the object does not stand in the truth's own coordinates.
+    """
     truth = open_dataset(dataset).load(object_id)
     folder = results / object_id
     try:
         made = read_own_output(folder, object_id)
     except InputError as error:
         return [{"object": object_id, "part": name, "failed": str(error)} for name in truth.parts]
+    if made.frame != "truth":
+        raise InputError(
+            f"{folder / 'manifest.json'}: this object must stand in the coordinates of its known "
+            f"scene, but its frame is '{made.frame}'; make it by 'mmpart evaluate DATASET "
+            "--generate --profile groundtruth --output RESULTS', or score it, aligned, by "
+            "'mmpart evaluate DATASET --predictions RESULTS'"
+        )
     listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["parts"]
     facts = {part["component"]: part for part in listed}
     rows: list[dict[str, object]] = []
@@ -138,9 +150,12 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     options = parser.parse_args()
     object_ids = open_dataset(options.dataset).object_ids()
-    with ProcessPoolExecutor(options.processes) as pool:
-        work = partial(object_rows, options.dataset, options.results)
-        rows = [row for rows in pool.map(work, object_ids) for row in rows]
+    work = partial(object_rows, options.dataset, options.results)
+    try:
+        with ProcessPoolExecutor(options.processes) as pool:
+            rows = [row for rows in pool.map(work, object_ids) for row in rows]
+    except InputError as error:
+        parser.exit(2, f"{error}\n")
     if options.table:
         with options.table.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
