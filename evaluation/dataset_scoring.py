@@ -152,17 +152,19 @@ def with_cost(row: ScoreRow, cost: Mapping[str, float]) -> ScoreRow:
 
 
 @lru_cache(maxsize=8)
-def _dataset(folder: str, layout: str) -> Any:
+def opened_dataset(folder: str, layout: str) -> Any:
+    """A data set by its folder and layout; the last few stay open."""
     return open_dataset(Path(folder), layout)
 
 
 def _dataset_name(inputs: ScoreInputs) -> str:
-    return str(_dataset(inputs.dataset, inputs.layout).name)
+    return str(opened_dataset(inputs.dataset, inputs.layout).name)
 
 
 def _load(inputs: ScoreInputs) -> tuple[GroundTruthObject, Prediction | None, str | None]:
     """Truth, prediction, and why there is none."""
-    truth: GroundTruthObject = _dataset(inputs.dataset, inputs.layout).load(inputs.object_id)
+    dataset = opened_dataset(inputs.dataset, inputs.layout)
+    truth: GroundTruthObject = dataset.load(inputs.object_id)
     if inputs.fault is not None:
         return truth, _failed(truth, inputs.fault), inputs.fault
     if inputs.predictions is None:

@@ -2,28 +2,22 @@
 
 from pathlib import Path
 
-from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
-
 from evaluation.protocol import Level
 from evaluation.reporting.attribution import Attribution, AttributionRun, attribute_losses
 from evaluation.reporting.report import ReportOptions, write_report
 from evaluation.reporting.tables import write_rows
 from evaluation.rows import ScoreRow
-from flows.evaluate_dataset import TASK_THREADS, pair_loader, score_rounds, write_run_file
+from flows.evaluate_dataset import pair_loader, score_rounds
+from flows.evaluation_facts import report_command, write_run_file
 from flows.evaluation_job import EvaluationJob, describe_job
+from flows.threaded_flow import threaded_flow
 from mmpart_core.errors import InputError
 
 LEVELS: tuple[Level, ...] = ("part", "object")
 RUNGS_FOLDER = "rungs"
 
 
-@flow(  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
-    name="attribute-dataset",
-    flow_run_name="{job.dataset_name}",
-    task_runner=ThreadPoolTaskRunner(max_workers=TASK_THREADS),  # pyright: ignore[reportArgumentType]
-    persist_result=False,
-)
+@threaded_flow("attribute-dataset", "{job.dataset_name}")
 def attribute_dataset(job: EvaluationJob) -> tuple[list[list[ScoreRow]], list[Attribution]]:
     """Score all objects on every rung, and write the report with the table stage x metric.
 
@@ -40,7 +34,8 @@ def attribute_dataset(job: EvaluationJob) -> tuple[list[list[ScoreRow]], list[At
         StorageError: the store or a folder cannot be used.
         ConfigError: a back-end cannot be used at all, or no Dask scheduler answers.
     """
-    by_rung = score_rounds(job)
+    scored = score_rounds(job)
+    by_rung = [each.rows for each in scored]
     folder = Path(job.report)
     for rung, rows in zip(job.rounds, by_rung, strict=True):
         write_rows(folder / RUNGS_FOLDER / f"{rung.name}.parquet", rows)
@@ -48,9 +43,9 @@ def attribute_dataset(job: EvaluationJob) -> tuple[list[list[ScoreRow]], list[At
     found, notes = _tables(job, by_rung)
     options = ReportOptions(
         title=f"Stage attribution on {job.dataset_name}",
-        command=job.command,
+        command=report_command.get(),
         notes=(*describe_job(job), *notes),
-        load_pair=pair_loader(job, job.rounds[0]) if job.pictures else None,
+        load_pair=pair_loader(job, job.rounds[0], scored[0].faults) if job.pictures else None,
         attributions=found,
     )
     write_report(folder, by_rung[0], options)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from flows.cli_evaluate import add_commands
-from flows.cli_group import OneLineGroup
+from flows.cli_group import UNUSABLE, OneLineGroup
 from flows.cli_options import (
     ApprovedPlan,
     Output,
@@ -26,7 +26,6 @@ from flows.cli_options import (
 from flows.cli_prefect import import_prefect
 from flows.cli_run import (
     INCOMPLETE,
-    UNUSABLE,
     errors_end_with,
     generate_job,
     parse_refreshes_early,

@@ -10,10 +10,18 @@ from evaluation.reporting.compare import LevelComparison, compare_rows
 from evaluation.reporting.report import ReportOptions, RunComparison, write_report
 from evaluation.reporting.tables import read_rows
 from evaluation.reporting.wording import arrow, interval_text, metric_title, number, signed
+from flows.evaluation_output import check_report
 from mmpart_core.errors import InputError
 
 
-def compare_runs(first: Path, second: Path, report: Path | None, console: Console | None) -> None:
+def compare_runs(
+    first: Path,
+    second: Path,
+    report: Path | None,
+    console: Console | None,
+    *,
+    overwrite: bool = False,
+) -> None:
     """Compare two runs, print the tables, write them where a folder is given.
 
     Args:
@@ -21,10 +29,14 @@ def compare_runs(first: Path, second: Path, report: Path | None, console: Consol
         second: another.
         report: where tables and page go; the page shows the second run.
         console: where tables are printed; None for nowhere.
+        overwrite: write there although it holds other files than a report's.
 
     Raises:
-        InputError: no rows to read, other protocols, nothing in common, or a folder that is none.
+        InputError: no rows to read, other protocols, nothing in common.
+        ConfigError: a folder that is none, cannot be written, or holds something else.
     """
+    if report is not None:
+        _check_report(report, first, second, overwrite)
     sides = [read_rows(path) for path in (first, second)]
     levels = compare_rows(*sides)
     if report is not None:
@@ -66,14 +78,16 @@ def print_comparison(
         console.print(table)
 
 
-def _write(report: Path, first: Path, second: Path, levels: Sequence[LevelComparison]) -> None:
-    if report.exists() and not report.is_dir():
-        raise InputError(f"--report '{report}': a folder expected, this is a file")
+def _check_report(report: Path, first: Path, second: Path, overwrite: bool) -> None:
+    check_report(report, overwrite)
     if report.resolve() in (first.resolve(), second.resolve()):
         raise InputError(
             f"--report '{report}': it is one of the two runs, whose page would be replaced; give "
             "another folder"
         )
+
+
+def _write(report: Path, first: Path, second: Path, levels: Sequence[LevelComparison]) -> None:
     options = ReportOptions(
         title=f"{second} against {first}",
         comparison=RunComparison(str(first), str(second), levels),

@@ -15,7 +15,8 @@ from flows.cli_evaluate_options import (
     ScoringOptions,
     with_options,
 )
-from flows.cli_run import UNUSABLE, errors_end_with
+from flows.cli_group import UNUSABLE
+from flows.cli_run import errors_end_with
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -39,7 +40,7 @@ def evaluate(
 
     console = Console(stderr=True)
     with errors_end_with(UNUSABLE, console):
-        job = prepare_evaluation(scoring, predictions, generation if generate else None)
+        job = prepare_evaluation(scoring, predictions, generation, generate)
     run_evaluation(job, console, scoring.quiet, scoring.verbose)
 
 
@@ -68,6 +69,9 @@ def compare(
     report: Annotated[
         Path | None, typer.Option("--report", "-r", help="Write tables and a page to this folder.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Write to --report although it holds other files.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
 ) -> None:
     """Paired differences of two runs, with confidence intervals."""
@@ -75,4 +79,5 @@ def compare(
 
     console = Console(stderr=True)
     with errors_end_with(UNUSABLE, console):
-        compare_runs(first, second, report, None if quiet else Console(highlight=False))
+        out = None if quiet else Console(highlight=False)
+        compare_runs(first, second, report, out, overwrite=overwrite)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
@@ -48,6 +48,14 @@ class ScoringOptions:
         str | None, typer.Option(help="Dask scheduler that scores are sent to: tcp://host:8786.")
     ] = None
     store: Store = None
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Write to --report and --output although they hold another object (which is "
+            "replaced) or other files (which stay).",
+        ),
+    ] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show Prefect's log.")] = False
 
@@ -80,8 +88,15 @@ class GenerationOptions:
     ] = "local"
     settings: Settings = None
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for what is generated.")
-    ] = Path("out")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for what is generated, a folder per object in it. Default: out/<data "
+            "set>.",
+            show_default=False,
+        ),
+    ] = None
     camera: Annotated[
         str,
         typer.Option(help="Where the input image is taken from: azimuth=30,elevation=20,fov=30."),
@@ -94,6 +109,31 @@ class GenerationOptions:
         int, typer.Option(min=64, max=4096, help="Side of the input image in pixels.")
     ] = 640
     seed: Seed = 0
+
+
+def given_options(group: Any) -> list[str]:
+    """The options of a group that say something else than their default, as a user writes them.
+
+    Args:
+        group: an instance of one of these classes.
+
+    Example:
+        >>> given_options(PredictionOptions(up="z"))
+        ['--up']
+    """
+    return [
+        _option_name(field)
+        for field in fields(group)
+        if getattr(group, field.name) not in (field.default, [], ())
+    ]
+
+
+def _option_name(field: Any) -> str:
+    # in Annotated, the first name of typer.Option stands where its default would be
+    names = (name for each in get_args(field.type)[1:]
+             for name in (each.default, *(each.param_decls or ())))  # fmt: skip
+    long = (name for name in names if isinstance(name, str) and name.startswith("--"))
+    return next(long, f"--{field.name.replace('_', '-')}")
 
 
 def with_options(*groups: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

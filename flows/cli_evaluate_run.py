@@ -1,5 +1,6 @@
 """How the measuring commands run their flows, and what they end with."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from evaluation.reporting.wording import (
 )
 from flows.cli_prefect import import_prefect
 from flows.cli_run import INCOMPLETE, running
+from flows.evaluation_facts import published_command
 from flows.evaluation_job import EvaluationJob, describe_job
 
 SHOWN_LOSSES = (FAILURE_RATE, "f_0.05", "chamfer", "volume_iou", "centroid_error_pct")
@@ -35,7 +37,11 @@ def run_evaluation(job: EvaluationJob, console: Console, quiet: bool, verbose: b
     from flows.evaluate_dataset import evaluate_dataset, incomplete_objects
     from flows.evaluation_progress import evaluation_shown
 
-    with running(console, quiet, verbose, Path(job.report)), evaluation_shown(console, quiet):
+    with (
+        published_command(sys.argv[1:], job),
+        running(console, quiet, verbose, Path(job.report)),
+        evaluation_shown(console, quiet),
+    ):
         rows = evaluate_dataset(job=job)
     if not quiet:
         for note in describe_job(job):
@@ -57,7 +63,11 @@ def run_attribution(job: EvaluationJob, console: Console, quiet: bool, verbose: 
     from flows.evaluate_dataset import incomplete_objects
     from flows.evaluation_progress import evaluation_shown
 
-    with running(console, quiet, verbose, Path(job.report)), evaluation_shown(console, quiet):
+    with (
+        published_command(sys.argv[1:], job),
+        running(console, quiet, verbose, Path(job.report)),
+        evaluation_shown(console, quiet),
+    ):
         by_rung, tables = attribute_dataset(job=job)
     if not quiet:
         for note in describe_job(job):

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flows.embedded_server import START_TIMEOUT_S, EmbeddedServer, no_iri_grammar
+from flows.log_file import open_log
 from mmpart_core.errors import ConfigError
 
 # Read by Prefect when it is imported; what the user has set stays.
@@ -29,7 +30,6 @@ _EMBEDDED = {
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
 }
 DRAIN_TIMEOUT_S = 10.0
-LOG_FILE = "mmpart.log"
 
 
 def _set_environment(verbose: bool) -> None:
@@ -218,14 +218,7 @@ def _log_in(folder: Path | None) -> Generator[None]:
     if folder is None:
         yield
         return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        to_file = logging.FileHandler(folder / LOG_FILE, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"--output '{folder}': cannot be written ({error.strerror}); choose another folder"
-        ) from error
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    to_file = open_log(folder, "%(asctime)s %(levelname)s %(name)s %(message)s")
     logger = logging.getLogger("prefect")
     logger.addHandler(to_file)
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from flows.cli_group import UNUSABLE
 from flows.cli_options import SharedOptions
 from flows.cli_prefect import import_prefect, prefect_session, report_crash
 from flows.cli_report import failure_lines, print_result, warning_lines
@@ -19,7 +20,7 @@ from mmpart_core.errors import ConfigError, InputError, MMPartError
 from mmpart_core.output.bundle import write_bundle
 from mmpart_core.records import ObjectResult
 
-BROKEN_OFF, UNUSABLE, INCOMPLETE = 1, 2, 3
+BROKEN_OFF, INCOMPLETE = 1, 3
 STOPPED = "Stopped. What was finished is kept: the same command goes on from there."
 
 

@@ -1,17 +1,13 @@
 """A data set -> score rows and a report; predictions are found, or made first."""
 
 import contextvars
-import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from threading import Event
-
-from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from evaluation.dataset_scoring import (
     ScoreInputs,
@@ -25,25 +21,32 @@ from evaluation.objects import GroundTruthObject, Prediction
 from evaluation.protocol import Protocol
 from evaluation.reporting.report import ReportOptions, write_report
 from evaluation.rows import ObjectScore, ScoreRow
+from flows.evaluation_facts import report_command, write_run_file
 from flows.evaluation_job import EvaluationJob, Round, describe_job
 from flows.evaluation_progress import evaluation_listener
 from flows.generate_truth import generate_prediction, label_of_step
 from flows.stage_runner import CACHED
+from flows.threaded_flow import threaded_flow
 from mmpart_core.errors import StorageError
 from tasks._caching import VerifiedRecords, verified_results
 from tasks._score_pool import opened_pool
 from tasks.score import ScoreWork, score_object, scoring_pool
 
-TASK_THREADS = 256
-RUN_FILE = "run.json"
+
+@dataclass(frozen=True)
+class RoundScores:
+    """What came of one round.
+
+    Attributes:
+        rows: in the order of the objects.
+        faults: why there is nothing to score of an object that could not be made, by its id.
+    """
+
+    rows: list[ScoreRow]
+    faults: Mapping[str, str]
 
 
-@flow(  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
-    name="evaluate-dataset",
-    flow_run_name="{job.dataset_name}",
-    task_runner=ThreadPoolTaskRunner(max_workers=TASK_THREADS),  # pyright: ignore[reportArgumentType]
-    persist_result=False,
-)
+@threaded_flow("evaluate-dataset", "{job.dataset_name}")
 def evaluate_dataset(job: EvaluationJob) -> list[ScoreRow]:
     """Score all objects, and write the report.
 
@@ -61,20 +64,20 @@ def evaluate_dataset(job: EvaluationJob) -> list[ScoreRow]:
         ConfigError: a back-end cannot be used at all, or no Dask scheduler answers.
     """
     chosen = job.rounds[0]
-    rows = score_rounds(job)[0]
+    scored = score_rounds(job)[0]
     write_run_file(job)
     options = ReportOptions(
         title=f"Evaluation of {job.dataset_name}",
-        command=job.command,
+        command=report_command.get(),
         notes=describe_job(job),
-        load_pair=pair_loader(job, chosen) if job.pictures else None,
+        load_pair=pair_loader(job, chosen, scored.faults) if job.pictures else None,
     )
-    write_report(Path(job.report), rows, options)
-    return rows
+    write_report(Path(job.report), scored.rows, options)
+    return scored.rows
 
 
-def score_rounds(job: EvaluationJob) -> list[list[ScoreRow]]:
-    """Rows per round; objects go through all rounds one after another, scoring runs beside.
+def score_rounds(job: EvaluationJob) -> list[RoundScores]:
+    """What comes of each round; objects go through all rounds in turn, scoring runs beside.
 
     Called inside a flow.
 
@@ -90,47 +93,40 @@ def score_rounds(job: EvaluationJob) -> list[list[ScoreRow]]:
     ):
         token = scoring_pool.set(pool)
         futures: list[list[Future[list[ScoreRow]]]] = [[] for _ in job.rounds]
+        faults: list[dict[str, str]] = [{} for _ in job.rounds]
         try:
             for object_id in job.object_ids:
                 for index, chosen in enumerate(job.rounds):
                     fault = generate_prediction(job, chosen, object_id)
+                    if fault is not None:
+                        faults[index][object_id] = fault
                     step = partial(_score, job, chosen, object_id, fault, records, stopped)
                     futures[index].append(_submitted(threads, step))
-            return [[row for done in each for row in done.result()] for each in futures]
+            return [
+                RoundScores([row for done in each for row in done.result()], known)
+                for each, known in zip(futures, faults, strict=True)
+            ]
         finally:
             stopped.set()
             scoring_pool.reset(token)
 
 
 def pair_loader(
-    job: EvaluationJob, chosen: Round
+    job: EvaluationJob, chosen: Round, faults: Mapping[str, str]
 ) -> Callable[[str, str], tuple[GroundTruthObject, Prediction | None]]:
-    """Gives both sides of an object, for the report's pictures."""
+    """Gives both sides of an object, for the report's pictures.
+
+    Args:
+        job: what was scored.
+        chosen: the round to show.
+        faults: why objects were not made, by id: what lies in the folder of one of these is an
+            earlier run's, and is not shown.
+    """
 
     def load(_dataset: str, object_id: str) -> tuple[GroundTruthObject, Prediction | None]:
-        return load_pair(job.inputs(chosen, object_id))
+        return load_pair(job.inputs(chosen, object_id, faults.get(object_id)))
 
     return load
-
-
-def write_run_file(job: EvaluationJob) -> None:
-    """Write ``run.json``: all that was asked, in a form that can be read again.
-
-    Raises:
-        StorageError: the report's folder cannot be written.
-    """
-    folder = Path(job.report)
-    facts = {
-        "mmpart": version("mmpart"),
-        "notes": describe_job(job),
-        "job": job.model_dump(mode="json", exclude={"command"}),
-    }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(facts, indent=1, ensure_ascii=False)
-        (folder / RUN_FILE).write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"report '{folder}': cannot be written ({error.strerror})") from error
 
 
 def _threads(job: EvaluationJob) -> int:

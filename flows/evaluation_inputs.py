@@ -1,17 +1,22 @@
 """Turns the options of the measuring commands into a job; every mistake is one message."""
 
 import os
-import shlex
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.dataset_scoring import LookOptions
 from evaluation.loaders import LAYOUTS, detect_layout, open_dataset
 from evaluation.protocol import MMPART, PRESETS, Protocol
 from flows.attribution_rungs import TRUTH_KIND, build_rungs, parse_stages
-from flows.cli_evaluate_options import GenerationOptions, PredictionOptions, ScoringOptions
+from flows.cli_evaluate_options import (
+    GenerationOptions,
+    PredictionOptions,
+    ScoringOptions,
+    given_options,
+)
 from flows.evaluation_job import EvaluationJob, Generation, Round
+from flows.evaluation_output import check_outputs, check_report
 from flows.inputs import (
     DEFAULT_STORE,
     STORE_VARIABLE,
@@ -22,11 +27,30 @@ from flows.profiles import find_config
 from mmpart_core import backends
 from mmpart_core.config import PipelineConfig
 from mmpart_core.errors import ConfigError, InputError
+from mmpart_core.intake.names import slug
 from mmpart_core.storage.opening import open_store
 
 
+@dataclass(frozen=True)
+class ChosenData:
+    """What of a data set is scored.
+
+    Attributes:
+        layout: a key of ``loaders.LAYOUTS``.
+        name: as the loader gives it.
+        object_ids: at least one.
+    """
+
+    layout: str
+    name: str
+    object_ids: tuple[str, ...]
+
+
 def prepare_evaluation(
-    scoring: ScoringOptions, predictions: PredictionOptions, generation: GenerationOptions | None
+    scoring: ScoringOptions,
+    predictions: PredictionOptions,
+    generation: GenerationOptions,
+    generate: bool,
 ) -> EvaluationJob:
     """Check everything that can be checked before work begins.
 
@@ -34,27 +58,30 @@ def prepare_evaluation(
         scoring: what is scored and how.
         predictions: which predictions, where they are there.
         generation: how to make them, where they are not.
+        generate: make them.
 
     Raises:
         InputError, ConfigError: something given cannot be used.
         StorageError: the store cannot be used.
     """
-    if (predictions.predictions is None) == (generation is None):
+    if (predictions.predictions is None) != generate:
         raise InputError(
             "evaluate: give either --predictions FOLDER or --generate, which makes them first"
         )
-    if generation is None:
+    _refuse_ignored(predictions, generation, generate)
+    data = _chosen_data(scoring)
+    if not generate:
         folder = predictions.predictions
         if folder is None or not folder.is_dir():
             raise InputError(f"--predictions '{folder}': there is no such folder")
-        chosen = Round(predictions=str(folder))
-    else:
-        config = checked_config(generation)
-        check_folder(generation.output, "--output")
-        truths = any(config.choice(stage).kind == TRUTH_KIND for stage in backends.STAGES)
-        made = generation_of(generation, config, keep_truth=truths)
-        chosen = Round(predictions=str(generation.output), generation=made)
-    return job_of(scoring, (chosen,), predictions)
+        return job_of(scoring, data, (Round(predictions=str(folder)),), predictions)
+    config = checked_config(generation)
+    truths = any(config.choice(stage).kind == TRUTH_KIND for stage in backends.STAGES)
+    made = generation_of(generation, config, keep_truth=truths)
+    output = output_folder(generation, data.name)
+    job = job_of(scoring, data, (Round(predictions=str(output), generation=made),), predictions)
+    check_outputs(job, output, scoring.overwrite)
+    return job
 
 
 def prepare_attribution(
@@ -72,16 +99,38 @@ def prepare_attribution(
         StorageError: the store cannot be used.
     """
     chosen = parse_stages(stages)
-    check_folder(generation.output, "--output")
     config = checked_config(generation)
     base = generation_of(generation, config, keep_truth=True, whole_bundle=False)
-    rungs = build_rungs(base, chosen, generation.output)
+    data = _chosen_data(scoring)
+    output = output_folder(generation, data.name)
+    rungs = build_rungs(base, chosen, output)
     if len(rungs) < 2:
         raise InputError(
             f"attribute: profile '{generation.profile}' takes {', '.join(chosen)} from the truth "
             "already, so there is nothing to compare; name other stages or another profile"
         )
-    return job_of(scoring, rungs)
+    job = job_of(scoring, data, rungs)
+    check_outputs(job, output, scoring.overwrite)
+    return job
+
+
+def output_folder(generation: GenerationOptions, dataset_name: str) -> Path:
+    """Where objects are written, a folder each: as given, else ``out/<data set>``."""
+    return generation.output or Path("out") / slug(dataset_name)
+
+
+def _refuse_ignored(
+    predictions: PredictionOptions, generation: GenerationOptions, generate: bool
+) -> None:
+    """Refuse (ConfigError) options that would have no effect."""
+    if generate:
+        ignored, why = given_options(predictions), "is for predictions that are there"
+        other = "--generate"
+    else:
+        ignored, why = given_options(generation), "is for predictions that --generate makes"
+        other = "--predictions"
+    if ignored:
+        raise ConfigError(f"{ignored[0]}: {why}, {other} was given; leave it out")
 
 
 def checked_config(generation: GenerationOptions) -> PipelineConfig:
@@ -127,32 +176,41 @@ def generation_of(
 
 def job_of(
     scoring: ScoringOptions,
+    data: ChosenData,
     rounds: tuple[Round, ...],
     predictions: PredictionOptions | None = None,
 ) -> EvaluationJob:
-    """The job, once its rounds are known.
+    """The job, once its objects and rounds are known.
 
     Raises:
         InputError, ConfigError: something given cannot be used.
         StorageError: the store cannot be used.
     """
     protocols = parse_protocols(scoring.protocol or ())
-    check_folder(scoring.report, "--report")
-    layout, name, object_ids = _objects(scoring)
+    _check_pool(scoring)
     store = scoring.store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     check_store_address(store)
+    check_report(scoring.report, scoring.overwrite, store)
     open_store(store).probe()
-    if scoring.pool == "dask" and scoring.scheduler is None:
-        raise ConfigError("--pool dask: give the scheduler's address with --scheduler")
     found = predictions or PredictionOptions()
     return EvaluationJob(
-        dataset=str(scoring.dataset), layout=layout, dataset_name=name, object_ids=object_ids,
-        rounds=rounds, frame=found.frame, up=found.up, protocols=protocols,
-        look=LookOptions() if scoring.appearance else None,
-        store=store, report=str(scoring.report), command=command_line(),
-        pool=scoring.pool, workers=scoring.workers or os.cpu_count() or 1,
-        scheduler=scoring.scheduler,
+        dataset=str(scoring.dataset), layout=data.layout, dataset_name=data.name,
+        object_ids=data.object_ids, rounds=rounds, frame=found.frame, up=found.up,
+        protocols=protocols, look=LookOptions() if scoring.appearance else None, store=store,
+        report=str(scoring.report), pool=scoring.pool,
+        workers=scoring.workers or os.cpu_count() or 1, scheduler=scoring.scheduler,
     )  # fmt: skip
+
+
+def _check_pool(scoring: ScoringOptions) -> None:
+    """Refuse (ConfigError) a pool and a scheduler that do not go together."""
+    if scoring.pool == "dask" and scoring.scheduler is None:
+        raise ConfigError("--pool dask: give the scheduler's address with --scheduler")
+    if scoring.pool in ("here", "processes") and scoring.scheduler is not None:
+        raise ConfigError(
+            f"--scheduler '{scoring.scheduler}': has no use with --pool {scoring.pool}; leave one "
+            "of them out"
+        )
 
 
 def parse_protocols(names: Sequence[str]) -> tuple[Protocol, ...]:
@@ -167,23 +225,8 @@ def parse_protocols(names: Sequence[str]) -> tuple[Protocol, ...]:
     return tuple(PRESETS[name] for name in dict.fromkeys(names)) or (MMPART,)
 
 
-def check_folder(path: Path, option: str) -> None:
-    """Refuse a folder that cannot be one.
-
-    Raises:
-        InputError: it is a file.
-    """
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{option} '{path}': a folder expected, this is a file")
-
-
-def command_line() -> str:
-    """How to run this again; only the arguments of the command itself."""
-    return shlex.join(["mmpart", *sys.argv[1:]])
-
-
-def _objects(scoring: ScoringOptions) -> tuple[str, str, tuple[str, ...]]:
-    """Layout, name and objects of the data set."""
+def _chosen_data(scoring: ScoringOptions) -> ChosenData:
+    """Layout, name and objects of the data set, checked."""
     if not scoring.dataset.is_dir():
         raise InputError(f"data set '{scoring.dataset}': there is no such folder")
     if scoring.loader is not None and scoring.loader not in LAYOUTS:
@@ -200,4 +243,4 @@ def _objects(scoring: ScoringOptions) -> tuple[str, str, tuple[str, ...]]:
             f"{', ...' if len(ids) > 8 else ''}"
         )
     chosen = [name for name in ids if not scoring.only or name in scoring.only]
-    return layout, dataset.name, tuple(chosen[: scoring.limit])
+    return ChosenData(layout, dataset.name, tuple(chosen[: scoring.limit]))

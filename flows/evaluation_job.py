@@ -71,7 +71,6 @@ class EvaluationJob(Record):
         store: address of the store.
         report: folder of the report.
         pictures: show the worst cases in the report.
-        command: how to make the report again.
         pool: where scores are computed; ``auto`` decides by the number of objects.
         workers: processes side by side.
         scheduler: address of a Dask scheduler.
@@ -89,7 +88,6 @@ class EvaluationJob(Record):
     store: str
     report: str
     pictures: bool = True
-    command: str = ""
     pool: PoolKind | Literal["auto"] = "auto"
     workers: int = Field(default=2, ge=1, le=256)
     scheduler: str | None = None

@@ -2,29 +2,18 @@
 
 from collections.abc import Sequence
 
-from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
-
 from flows.progress import listener
 from flows.refresh import parse_refreshes
 from flows.stage_runner import PrefectRunner, side_by_side
+from flows.threaded_flow import threaded_flow
 from mmpart_core import pipeline
 from mmpart_core.config import PipelineConfig
 from mmpart_core.records import ObjectRequest, ObjectResult, PartPlan
 from tasks._artifacts import publish_parts
 from tasks._caching import verified_results
 
-# The number of stages that run side by side is bounded by the parts' threads (config.workers, at
-# most 256); this pool only must never be the smaller of the two.
-TASK_THREADS = 256
 
-
-@flow(  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
-    name="generate-object",
-    flow_run_name="{request.name}",
-    task_runner=ThreadPoolTaskRunner(max_workers=TASK_THREADS),  # pyright: ignore[reportArgumentType]
-    persist_result=False,
-)
+@threaded_flow("generate-object", "{request.name}")
 def generate_object(
     request: ObjectRequest,
     config: PipelineConfig,

@@ -1,20 +1,18 @@
 """Makes predictions of true objects, for an evaluation."""
 
 import json
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from prefect.logging import get_run_logger
 
-from evaluation.loaders import Dataset, open_dataset
+from evaluation.dataset_scoring import opened_dataset
 from flows.evaluation_job import EvaluationJob, Generation, Round
 from flows.evaluation_progress import evaluation_listener
 from flows.generate_object import generate_object
 from flows.truth_requests import request_of_object
 from mmpart_core.errors import ConfigError, InputError, StorageError
 from mmpart_core.output import manifest
-from mmpart_core.output.bundle import write_bundle
+from mmpart_core.output.bundle import own_files, write_bundle
 from mmpart_core.output.part_facts import gather_parts
 from mmpart_core.records import ObjectResult
 from mmpart_core.storage.fsspec_store import FsspecStore
@@ -56,7 +54,7 @@ def _generate(
     job: EvaluationJob, made: Generation, object_id: str
 ) -> tuple[ObjectResult | None, str | None]:
     try:
-        truth = _dataset(job.dataset, job.layout).load(object_id)
+        truth = opened_dataset(job.dataset, job.layout).load(object_id)
     except InputError:
         return None, None
     try:
@@ -93,14 +91,16 @@ def write_prediction(
     if made.whole_bundle:
         write_bundle(result, store, destination, config=made.config)
         return
-    files: dict[str, bytes] = {}
-    target.delete_file(manifest.MANIFEST_FILE)
-    if result.assembled is not None:
-        files[_SCENE_FILE] = store.get(result.assembled.glb)
-        target.write_file(_SCENE_FILE, files[_SCENE_FILE])
+    made_scene = result.assembled
+    files = {_SCENE_FILE: store.get(made_scene.glb)} if made_scene is not None else {}
     facts = manifest.build_manifest(result, gather_parts(result), made.config)
-    listed = manifest.to_json(manifest.with_files(facts, files))
-    target.write_file(manifest.MANIFEST_FILE, listed)
+    # The manifest first: a run that breaks off here leaves a folder that says whose it is, and
+    # lists what is missing. The files of what lay there go, also those that will be there again.
+    for name in own_files(target.read_file(manifest.MANIFEST_FILE)):
+        target.delete_file(name)
+    target.write_file(manifest.MANIFEST_FILE, manifest.to_json(manifest.with_files(facts, files)))
+    for name, data in files.items():
+        target.write_file(name, data)
 
 
 def _is_there(target: FsspecStore, result: ObjectResult, wanted: str) -> bool:
@@ -121,8 +121,3 @@ def _is_there(target: FsspecStore, result: ObjectResult, wanted: str) -> bool:
 
 def _runs(found: dict[str, Any]) -> list[dict[str, Any]]:
     return [*found["stages"], *(run for part in found["parts"] for run in part["stages"])]
-
-
-@lru_cache(maxsize=4)
-def _dataset(folder: str, layout: str) -> Dataset:
-    return open_dataset(Path(folder), layout)

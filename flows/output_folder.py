@@ -2,47 +2,78 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from flows.log_file import LOG_FILE
 from mmpart_core.errors import ConfigError, StorageError
+from mmpart_core.output.bundle import SINGLE_FILES, own_files
 from mmpart_core.output.manifest import MANIFEST_FILE, SCHEMA
+from mmpart_core.output.naming import part_slugs
 from mmpart_core.records import ObjectRequest
 from mmpart_core.storage.fsspec_store import FsspecStore
 
-LOG_FILE = "mmpart.log"
 _SHOWN = 3
 
 
-def check_output(output: str, store_url: str, request: ObjectRequest, overwrite: bool) -> None:
+def check_output(
+    output: str,
+    store_url: str,
+    request: ObjectRequest,
+    overwrite: bool,
+    *,
+    example: str | None = None,
+) -> None:
     """Refuse a destination that cannot be written, or that holds something else.
 
     A destination holds the files of one object. The same object (name and source are equal) is
-    replaced in place. Hidden files, sub-folders and the log of a run that broke off do not count
-    as something else.
+    replaced in place. Hidden files, sub-folders other than ``parts`` and the log of a run that
+    broke off do not count as something else, nor do files beside the same object's that would
+    not be written over.
 
     Args:
         output: a folder, or an address that fsspec knows.
         store_url: the store, which must not be mixed with results.
         request: the object to come.
         overwrite: write there although it holds another object, or other files.
+        example: the ``--output`` to advise where this one is taken; a folder in it by default.
 
     Raises:
         ConfigError: it cannot be a destination; says what to do.
     """
-    _check_apart_from_store(output, store_url)
+    check_place(output, store_url, "--output")
+    if overwrite:
+        return
+    advice = example or f"{output.rstrip('/')}/{request.name}"
     try:
-        target = FsspecStore(output)
-        if is_local(output):
-            _check_folder(output)
-        else:
-            target.probe()
-        if not overwrite:
-            _check_content(output, target, request)
+        _check_content(output, request, advice)
     except StorageError as error:
         reason = str(error).replace(f"store '{target_name(output)}': ", "")
         raise ConfigError(f"--output '{output}': {reason}") from error
+
+
+def check_place(place: str, store_url: str, option: str) -> None:
+    """Refuse a place that cannot be written, or that lies in the store.
+
+    Args:
+        place: a folder, or an address that fsspec knows.
+        store_url: the store, which must not be mixed with results.
+        option: the option that named the place, for the message.
+
+    Raises:
+        ConfigError: says what to do.
+    """
+    _check_apart_from_store(place, store_url, option)
+    if is_local(place):
+        check_folder(place, option)
+        return
+    try:
+        FsspecStore(place).probe()
+    except StorageError as error:
+        reason = str(error).replace(f"store '{target_name(place)}': ", "")
+        raise ConfigError(f"{option} '{place}': {reason}") from error
 
 
 def is_local(output: str) -> bool:
@@ -60,7 +91,7 @@ def local_folder(output: str) -> Path | None:
     return Path(output).expanduser() if is_local(output) else None
 
 
-def _check_apart_from_store(output: str, store_url: str) -> None:
+def _check_apart_from_store(output: str, store_url: str, option: str) -> None:
     if is_local(output) != is_local(store_url):
         return
     if is_local(output):
@@ -71,50 +102,92 @@ def _check_apart_from_store(output: str, store_url: str) -> None:
         mixed = address.startswith(store_address)
     if mixed:
         raise ConfigError(
-            f"--output '{output}': is or lies in the store '{store_url}', a place of its own "
+            f"{option} '{output}': is or lies in the store '{store_url}', a place of its own "
             "expected; choose another folder"
         )
 
 
-def _check_folder(output: str) -> None:
-    """A folder that exists and can be written, or that can be made."""
-    folder = Path(output).expanduser().absolute()
-    found = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+def check_folder(place: str, option: str) -> None:
+    """Refuse a folder that neither exists and can be written, nor can be made.
+
+    Args:
+        place: the folder.
+        option: the option that named it, for the message.
+
+    Raises:
+        ConfigError: says what is in the way and what to do.
+    """
+    folder = Path(place).expanduser().absolute()
+    found = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
     if not found.is_dir():
         what = "this is a file" if found == folder else f"'{found.name}' above it is a file"
-        raise ConfigError(f"--output '{output}': a folder expected, {what}; choose another folder")
+        raise ConfigError(f"{option} '{place}': a folder expected, {what}; choose another folder")
     try:
         with TemporaryFile(dir=found):
             pass
     except OSError as error:
         raise ConfigError(
-            f"--output '{output}': nothing can be written to '{found}' ({error.strerror}); choose "
+            f"{option} '{place}': nothing can be written to '{found}' ({error.strerror}); choose "
             "another folder, or change its permissions"
         ) from error
 
 
-def _check_content(output: str, target: FsspecStore, request: ObjectRequest) -> None:
-    content = target.read_file(MANIFEST_FILE)
-    if content is not None and (earlier := _read_manifest(content)) is not None:
-        difference = _difference(earlier, request)
-        if difference:
-            raise ConfigError(
-                f"--output '{output}': holds another object ({difference}), one folder per object "
-                f"expected; choose another folder, such as '{output.rstrip('/')}/{request.name}', "
-                "or replace what is there with --overwrite"
-            )
+def refuse_foreign(place: str, option: str, foreign: Sequence[str], advice: str) -> None:
+    """Refuse a folder that holds files which are no result of MMPart.
+
+    Args:
+        place: the folder or address.
+        option: the option that named it.
+        foreign: these files; none is no fault.
+        advice: what to give instead.
+
+    Raises:
+        ConfigError: there are any.
+    """
+    if not foreign:
         return
-    foreign = [
-        name for name in target.file_names() if not name.startswith(".") and name != LOG_FILE
-    ]
-    if foreign:
-        rest = len(foreign) - _SHOWN
-        listed = ", ".join(foreign[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(foreign) - _SHOWN
+    listed = ", ".join(foreign[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    raise ConfigError(
+        f"{option} '{place}': holds files that are no result of MMPart ({listed}), an empty or new "
+        f"folder expected; choose another, such as '{advice}', or write there all the same with "
+        "--overwrite"
+    )
+
+
+def names_in(place: str) -> tuple[str, ...]:
+    """Files directly in a folder or prefix; hidden ones and the log of a run do not count.
+
+    Raises:
+        StorageError: it cannot be listed.
+    """
+    names = FsspecStore(place).file_names()
+    return tuple(name for name in names if not name.startswith(".") and name != LOG_FILE)
+
+
+def _check_content(output: str, request: ObjectRequest, advice: str) -> None:
+    content = FsspecStore(output).read_file(MANIFEST_FILE)
+    earlier = _read_manifest(content) if content is not None else None
+    parts = f"{output.rstrip('/')}/parts"
+    found = [*names_in(output), *(f"parts/{name}" for name in names_in(parts))]
+    if earlier is None:
+        refuse_foreign(output, "--output", found, advice)
+        return
+    difference = _difference(earlier, request)
+    if difference:
         raise ConfigError(
-            f"--output '{output}': holds files that are no result of MMPart ({listed}), an empty "
-            f"or new folder expected; choose another, such as '{output.rstrip('/')}/"
-            f"{request.name}', or write beside them with --overwrite"
+            f"--output '{output}': holds another object ({difference}), one folder per object "
+            f"expected; choose another folder, such as '{advice}', or replace what is there with "
+            "--overwrite"
         )
+    coming = _files_of(request) - own_files(content)
+    refuse_foreign(output, "--output", [name for name in found if name in coming], advice)
+
+
+def _files_of(request: ObjectRequest) -> set[str]:
+    """All that a bundle of an object may be written to, its manifest apart."""
+    slugs = part_slugs([component.name for component in request.components])
+    return {*SINGLE_FILES, *(f"parts/{slug}.glb" for slug in slugs.values())}
 
 
 def _read_manifest(content: bytes) -> dict[str, Any] | None:

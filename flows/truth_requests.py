@@ -1,7 +1,5 @@
 """True objects of a data set as requests: the image is drawn, the components are the parts."""
 
-import tempfile
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,7 +8,10 @@ from evaluation.objects import GroundTruthObject, mesh_fault
 from mmpart_core.errors import InputError, StorageError
 from mmpart_core.geometry import cameras
 from mmpart_core.geometry.truth_scene import TruthGeometry, load_truth
-from mmpart_core.intake.truth import request_from_truth
+from mmpart_core.intake.components import MAX_COMPONENTS
+from mmpart_core.intake.names import MAX_NAME_CHARS
+from mmpart_core.intake.truth import request_from_scene
+from mmpart_core.quoting import quoted
 from mmpart_core.records import ComponentRequest, InputView, ObjectRequest, Region
 from mmpart_core.storage import glb
 from mmpart_core.storage.blob_store import BlobStore
@@ -44,13 +45,15 @@ def request_of_object(
         InputError: no usable part, more than a request may have, or names that cannot be used.
         StorageError: the store cannot be written.
     """
+    label = f"object '{truth.object_id}'"
     nodes = [GlbNode(name, mesh) for name, mesh in truth.parts.items() if mesh_fault(mesh) is None]
-    if not nodes:
-        raise InputError(f"object '{truth.object_id}': no part of the truth is usable")
-    request = _drawn(truth.object_id, nodes, view, store, size_px)
+    _check_parts(label, [node.name for node in nodes])
+    request = request_from_scene(
+        glb.encode_glb(nodes), label, view=view, store=store, name=truth.object_id, size_px=size_px
+    )
     geometry = load_truth(store, request.truth)
     if geometry is None:
-        raise StorageError(f"object '{truth.object_id}': its scene was stored and is not there")
+        raise StorageError(f"{label}: its scene was stored and is not there")
     boxes = visible_boxes(geometry, view, size_px) if regions == "truth" else {}
     components = tuple(
         ComponentRequest(name=component.name, region=boxes.get(component.name))
@@ -81,14 +84,19 @@ def visible_boxes(geometry: TruthGeometry, view: InputView, size_px: int) -> dic
     return found
 
 
-def _drawn(
-    name: str, nodes: list[GlbNode], view: InputView, store: BlobStore, size_px: int
-) -> ObjectRequest:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "scene.glb"
-        path.write_bytes(glb.encode_glb(nodes))
-        try:
-            return request_from_truth(path, view=view, store=store, size_px=size_px, name=name)
-        except InputError as error:
-            # the file is gone when the message is read: name the object instead
-            raise InputError(str(error).replace(str(path), f"object '{name}'")) from error
+def _check_parts(label: str, names: list[str]) -> None:
+    """Refuse what no request can hold; who measures can only leave such an object out."""
+    if not names:
+        raise InputError(f"{label}: no part of the truth is usable")
+    if len(names) > MAX_COMPONENTS:
+        raise InputError(
+            f"{label}: {len(names)} usable parts in the truth, a request can hold at most "
+            f"{MAX_COMPONENTS}; it counts as failed, choose objects with --only to leave it out"
+        )
+    long = next((name for name in names if len(name) > MAX_NAME_CHARS), None)
+    if long is not None:
+        raise InputError(
+            f"{label}: the part name {quoted(long, 40)} has {len(long)} characters, at most "
+            f"{MAX_NAME_CHARS} expected; it counts as failed, choose objects with --only to leave "
+            "it out"
+        )

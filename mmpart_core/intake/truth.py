@@ -55,17 +55,49 @@ def request_from_truth(
         StorageError: the store cannot be written.
     """
     path = Path(path)
-    what = f"known scene '{path.name}'"
+    return request_from_scene(
+        read_limited(path, "known scene", MAX_BYTES, "export it with smaller textures"),
+        f"known scene '{path.name}'",
+        view=view, store=store, name=name or path.stem, size_px=size_px, components=components,
+        shading=shading,
+    )  # fmt: skip
+
+
+def request_from_scene(
+    data: bytes,
+    what: str,
+    *,
+    view: InputView,
+    store: BlobStore,
+    name: str,
+    size_px: int = 640,
+    components: Sequence[str] | None = None,
+    shading: float = 0.0,
+) -> ObjectRequest:
+    """``request_from_truth`` on a GLB in memory.
+
+    Args:
+        data: the GLB, one named node per component.
+        what: what the scene is called in messages.
+        view: the input camera.
+        store: where the image and the scene go.
+        name: name of the object, before it is made file-safe.
+        size_px: side of the drawn image.
+        components: the nodes to make.
+        shading: see ``request_from_truth``.
+
+    Raises:
+        InputError, StorageError: as ``request_from_truth``.
+    """
     if size_px < 16:
         raise InputError(f"{what}: image of {size_px} px, at least 16 expected")
-    data = read_limited(path, "known scene", MAX_BYTES, "export it with smaller textures")
     geometry = read_truth(data, what)
     truth = TruthScene(scene=store.put(data, glb.GLB_MEDIA))
     nodes = _chosen_nodes(what, geometry.names, components)
     camera = cameras.orbit_camera(view.azimuth_deg, view.elevation_deg, view.fov_deg, size_px)
     picture = geometry.render_scene.render(camera, supersample=_SUPERSAMPLE, shading=shading)
     return ObjectRequest(
-        name=slug(name or path.stem),
+        name=slug(name),
         image=codecs.put_image(store, picture.rgba),
         components=tuple(ComponentRequest(name=node) for node in nodes),
         view=view,

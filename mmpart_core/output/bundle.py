@@ -21,7 +21,7 @@ from mmpart_core.storage.blob_store import BlobStore
 from mmpart_core.storage.fsspec_store import FsspecStore
 
 _PREVIEW_PX = 640
-_SINGLE_FILES = frozenset({"object.glb", "exploded.glb", "preview.png", "sheet.png", "index.html"})
+SINGLE_FILES = frozenset({"object.glb", "exploded.glb", "preview.png", "sheet.png", "index.html"})
 
 
 def write_bundle(
@@ -54,7 +54,7 @@ def write_bundle(
     with provenance.unusable_blobs_named(result):
         files = build_files(result, store, config)
     target = FsspecStore(destination, **(storage_options or {}))
-    stale = _own_files(target.read_file(manifest.MANIFEST_FILE)) - set(files)
+    stale = own_files(target.read_file(manifest.MANIFEST_FILE)) - set(files)
     for name, data in files.items():
         if name != manifest.MANIFEST_FILE:
             target.write_file(name, data)
@@ -104,8 +104,12 @@ def _part_files(
     return files
 
 
-def _own_files(old_manifest: bytes | None) -> set[str]:
-    """Names that an earlier manifest lists and that a bundle can have; nothing else is ours."""
+def own_files(old_manifest: bytes | None) -> set[str]:
+    """Names that an earlier manifest lists and that a bundle can have; nothing else is ours.
+
+    Args:
+        old_manifest: content of ``manifest.json``; None where there is none.
+    """
     if old_manifest is None:
         return set()
     try:
@@ -123,4 +127,4 @@ def _is_ours(name: str) -> bool:
     folder, _, file = name.rpartition("/")
     if folder == "parts":
         return file.endswith(".glb") and file.strip(".") == file and "\\" not in file
-    return name in _SINGLE_FILES
+    return name in SINGLE_FILES

@@ -47,7 +47,7 @@ def build_manifest(
         "complete": result.complete,
         "request": _request(result),
         "plan": _plan(result),
-        "backends": _backends(config),
+        "backends": backend_facts(config),
         "stages": [_run(run) for run in result.runs if run.component is None],
         "parts": [_part(part) for part in parts],
         "whole_object_views": _whole_views(result),
@@ -140,7 +140,11 @@ def _plan(result: ObjectResult) -> dict[str, Any] | None:
     }
 
 
-def _backends(config: PipelineConfig) -> dict[str, Any]:
+def backend_facts(config: PipelineConfig) -> dict[str, Any]:
+    """Per stage the back-end with its version, and the settings that affect its output.
+
+    Other settings, credentials among them, are left out, and texts are scrubbed.
+    """
     found: dict[str, Any] = {}
     for stage in backends.STAGES:
         choice = config.choice(stage)

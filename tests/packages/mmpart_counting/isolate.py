@@ -15,6 +15,9 @@ class Settings(BackendSettings):
     """Settings of the counting isolator."""
 
     price_usd: float = Field(default=0.04, ge=0, description="What one call costs.")
+    api_key: str = Field(default="", description="Who pays.")
+
+    EXCLUDED_FROM_KEY: ClassVar[dict[str, str]] = {"api_key": "a credential"}
 
 
 class CountingIsolator:
