@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from evaluation.appearance import AppearanceOptions
-from evaluation.loaders import open_dataset
+from evaluation.loaders import Dataset, open_dataset
 from evaluation.loaders.files import UpAxis
 from evaluation.loaders.predictions import PredictionFolder
 from evaluation.objects import GroundTruthObject, Prediction, PredictionFrame
@@ -151,10 +151,14 @@ def with_cost(row: ScoreRow, cost: Mapping[str, float]) -> ScoreRow:
     return row.model_copy(update={"values": {**row.values, **cost}})
 
 
-@lru_cache(maxsize=8)
-def opened_dataset(folder: str, layout: str) -> Any:
+def opened_dataset(folder: str, layout: str) -> Dataset:
     """A data set by its folder and layout; the last few stay open."""
-    return open_dataset(Path(folder), layout)
+    return _opened(Path(folder).absolute(), layout)
+
+
+@lru_cache(maxsize=8)
+def _opened(folder: Path, layout: str) -> Dataset:
+    return open_dataset(folder, layout)
 
 
 def _dataset_name(inputs: ScoreInputs) -> str:
