@@ -16,10 +16,10 @@ from typing import Self
 
 from flows.cli_report import warning_lines
 from flows.inputs import Job
-from flows.output_folder import LOG_FILE
+from flows.log_file import open_log
 from flows.progress import RunListener, SeveralListen, listener
 from mmpart_core import backends
-from mmpart_core.errors import ConfigError, MMPartError
+from mmpart_core.errors import MMPartError
 from mmpart_core.output.scrubbing import scrub_text
 from mmpart_core.records import ObjectResult, PartFailure, PartPlan, StageName, StageRun
 
@@ -133,15 +133,7 @@ class RunLog:
 def _handler(folder: Path | None) -> logging.Handler:
     if folder is None:
         return logging.NullHandler()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(folder / LOG_FILE, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"--output '{folder}': cannot be written ({error.strerror}); choose another folder"
-        ) from error
-    handler.setFormatter(logging.Formatter(_FORMAT))
-    return handler
+    return open_log(folder, _FORMAT)
 
 
 def _command() -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows import output_folder
+from flows.log_file import LOG_FILE
 from flows.output_folder import check_output
 from mmpart_core.errors import ConfigError
 from mmpart_core.output.manifest import SCHEMA
@@ -34,7 +34,7 @@ def test_a_new_an_empty_and_the_same_objects_folder_will_do(
     out.mkdir()
     (out / "other-object").mkdir()
     (out / ".hidden").write_text("")
-    (out / output_folder.LOG_FILE).write_text("a run that broke off")
+    (out / LOG_FILE).write_text("a run that broke off")
     check_output(str(out), store_url, request, overwrite=False)
     (out / "manifest.json").write_bytes(manifest_of(request))
     (out / "notes.txt").write_text("mine")
