@@ -84,7 +84,7 @@ class Settings(PosedDrawingSettings):
 class LiftViews:
     """Revolves or inflates the part's outline and draws it at six fixed poses."""
 
-    VERSION: ClassVar[str] = "3"
+    VERSION: ClassVar[str] = "4"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -1,11 +1,12 @@
 """A part cut out of its image, as a camera aimed at it would see it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from mmpart_core.errors import BackendError
 from mmpart_core.geometry import cameras, transforms
@@ -24,16 +25,20 @@ class PartCrop:
 
     Turning a camera about its own centre changes the picture but not what it knows, so all that
     is made to fit the crop fits the image. Aimed so, upright lines through the part's centre are
-    upright in the crop.
+    upright in the crop. A crop may be taken with the camera rolled about its optical axis, so that
+    a part that leans sideways stands upright in it: what is made to fit it is made in a frame in
+    which the camera is not rolled, and ``object_from_crop`` brings it back.
 
     Attributes:
         rgb: uint8 sRGB, colours of the part extended over the whole crop.
         alpha: float32 coverage in 0..1 on the outline's grid, TEXTURE_SCALE times coarser.
-        camera: the virtual camera of the outline's grid, object frame.
+        camera: the virtual camera of the outline's grid, crop frame.
         center: the part's centre: on the ray through the middle of its bounding box, as far from
-            the camera as the object's centre. Object frame.
+            the camera as the object's centre. The same in the object's and the crop's frame.
         azimuth_deg: of the camera, seen from the part's centre.
         elevation_deg: of the camera, seen from the part's centre.
+        object_from_crop: turn that brings the crop's frame into the object's; the identity unless
+            the camera is rolled or the part leans in depth.
     """
 
     rgb: UInt8[np.ndarray, "TH TW 3"]
@@ -42,6 +47,7 @@ class PartCrop:
     center: Float[np.ndarray, "3"]
     azimuth_deg: float
     elevation_deg: float
+    object_from_crop: Float[np.ndarray, "4 4"]
 
     @property
     def mask(self) -> Bool[np.ndarray, "H W"]:
@@ -56,14 +62,36 @@ class PartCrop:
         _, depth = cameras.project(self.camera, self.center[None])
         return float(depth[0]) / self.camera.focal_px
 
+    def seen_from(self, elevation_deg: float) -> "PartCrop":
+        """The same picture, taken for one from another elevation: of a part that leans in depth.
 
-def crop_part(rgba: UInt8[np.ndarray, "H W 4"], camera: Camera, size_px: int) -> PartCrop:
+        Args:
+            elevation_deg: of the camera, seen from the part's centre, above the plane across the
+                direction that the crop takes for upright.
+        """
+        pose = transforms.to_array(self.camera.world_from_camera)
+        lower = np.deg2rad(self.elevation_deg - elevation_deg)
+        turn = np.eye(4)
+        turn[:3, :3] = Rotation.from_rotvec(lower * pose[:3, 0]).as_matrix()
+        turn[:3, 3] = self.center - turn[:3, :3] @ self.center
+        return replace(
+            self,
+            camera=_posed(self.camera, turn @ pose),
+            elevation_deg=elevation_deg,
+            object_from_crop=self.object_from_crop @ np.linalg.inv(turn),
+        )
+
+
+def crop_part(
+    rgba: UInt8[np.ndarray, "H W 4"], camera: Camera, size_px: int, tilt_deg: float = 0.0
+) -> PartCrop:
     """Cut a part out of its image.
 
     Args:
         rgba: the part in place, straight alpha.
         camera: the image's camera, object frame.
         size_px: side of the outline's grid.
+        tilt_deg: direction in the image, from upright clockwise, that is upright in the crop.
 
     Raises:
         BackendError: fewer than a few pixels of the part are there.
@@ -78,17 +106,21 @@ def crop_part(rgba: UInt8[np.ndarray, "H W 4"], camera: Camera, size_px: int) ->
         [[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]], dtype=np.float64
     )
     aimed, center = _aimed_camera(camera, edges.mean(axis=0))
+    upright = transforms.to_array(aimed.world_from_camera)
+    rolled = upright @ transforms.rotation_z(-tilt_deg)
+    aimed = _posed(aimed, rolled)
     framed = _framed(aimed, camera, columns + 0.5, rows + 0.5, center, size_px * TEXTURE_SCALE)
     color, coverage = _resample(rgba, camera, framed, center)
     alpha = cv2.resize(coverage, (size_px, size_px), interpolation=cv2.INTER_AREA)
-    offset = transforms.to_array(framed.world_from_camera)[:3, 2]
+    offset = upright[:3, 2]
     return PartCrop(
         rgb=extend_colors(color, coverage),
         alpha=np.clip(alpha, 0.0, 1.0).astype(np.float32),
-        camera=_scaled(framed, 1.0 / TEXTURE_SCALE),
+        camera=_scaled(_posed(framed, upright), 1.0 / TEXTURE_SCALE),
         center=center,
         azimuth_deg=float(np.rad2deg(np.arctan2(offset[1], offset[0]))),
         elevation_deg=float(np.rad2deg(np.arcsin(np.clip(offset[2], -1.0, 1.0)))),
+        object_from_crop=rolled @ np.linalg.inv(upright),
     )
 
 
@@ -134,8 +166,7 @@ def _aimed_camera(
     turned = np.eye(4)
     turned[:3, :3] = np.column_stack([right, np.cross(backward, right), backward])
     turned[:3, 3] = origin[0]
-    aimed = camera.model_copy(update={"world_from_camera": transforms.to_tuple(turned)})
-    return aimed, origin[0] + distance * direction[0]
+    return _posed(camera, turned), origin[0] + distance * direction[0]
 
 
 def _framed(
@@ -201,6 +232,10 @@ def _resample(
     coverage = np.clip(seen[..., 3], 0.0, 1.0)
     straight = seen[..., :3] / np.maximum(seen[..., 3:], 1e-4)
     return np.rint(np.clip(straight, 0.0, 1.0) * 255.0).astype(np.uint8), coverage
+
+
+def _posed(camera: Camera, pose: Float[np.ndarray, "4 4"]) -> Camera:
+    return camera.model_copy(update={"world_from_camera": transforms.to_tuple(pose)})
 
 
 def _scaled(camera: Camera, factor: float) -> Camera:

@@ -9,7 +9,7 @@ from jaxtyping import Bool, UInt8
 from mmpart_core.geometry import bounds
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.multiview.lifting.back import plain_back
-from mmpart_core.multiview.lifting.crop import TEXTURE_SCALE, PartCrop, crop_part
+from mmpart_core.multiview.lifting.crop import PartCrop
 from mmpart_core.multiview.lifting.depth import guess_depths
 from mmpart_core.multiview.lifting.inflate import (
     flat_relief,
@@ -17,13 +17,9 @@ from mmpart_core.multiview.lifting.inflate import (
     round_relief,
     section_relief,
 )
-from mmpart_core.multiview.lifting.outline import (
-    Symmetry,
-    measure_symmetry,
-    straight_edged,
-    with_mirror_image,
-)
+from mmpart_core.multiview.lifting.outline import straight_edged, with_mirror_image
 from mmpart_core.multiview.lifting.revolve import Revolution, revolve, seen_overlap
+from mmpart_core.multiview.lifting.stance import Stance, find_leaning, stand
 from mmpart_core.records import Camera
 
 LiftShape = Literal["auto", "revolved", "round", "sections", "flat"]
@@ -33,6 +29,11 @@ LiftBack = Literal["plain", "mirror"]
 # arm in front does: the bite is filled from the other side before the outline is revolved. Over
 # known parts between 0.92 and 0.94 that gains (silhouette IoU 0.04 on average).
 _UNBITTEN = 0.94
+
+# About a tilted axis a body must fit the outline better than about an upright one: with two
+# angles free, what is not round fits more easily. The lean is found to this.
+_LEANING_FIT = 0.97
+_LEAN_STEP_DEG = 0.5
 
 _RELIEFS = {
     "round": ("an inflated outline", round_relief),
@@ -99,44 +100,85 @@ def lift_part(rgba: UInt8[np.ndarray, "H W 4"], camera: Camera, rules: LiftRules
     Raises:
         BackendError: the image shows next to nothing.
     """
-    crop = crop_part(rgba, camera, rules.size_px)
-    symmetry = measure_symmetry(crop.mask, crop.rgb[::TEXTURE_SCALE, ::TEXTURE_SCALE])
-    figures = (
-        f"outline against its mirror image {symmetry.outline_iou:.3f}, colours of the halves "
-        f"{symmetry.color_difference:.3f} apart"
-    )
+    upright = stand(rgba, camera, rules.size_px)
+    figures = ""
     if rules.shape in ("auto", "revolved"):
-        revolution, verdict = _try_revolution(crop, symmetry, rules)
-        figures = f"{figures}, {verdict}"
-        if revolution is not None:
-            return LiftedPart(revolution.mesh, f"lifted as a surface of revolution ({figures})")
-    return _inflated(crop, rules, figures)
+        leaning = find_leaning(rgba, camera, upright)
+        if leaning is not None:
+            part, figures = _revolved(leaning, rules)
+            if part is not None:
+                return part
+            figures = f"; {figures}"
+        part, verdict = _revolved(upright, rules)
+        if part is not None:
+            return part
+        figures = f"{verdict}{figures}"
+    return _inflated(upright.crop, rules, figures or upright.figures())
 
 
-def _try_revolution(
-    crop: PartCrop, symmetry: Symmetry, rules: LiftRules
-) -> tuple[Revolution | None, str]:
-    """The revolved part, if it is one; and the figure that decided."""
+def _revolved(stance: Stance, rules: LiftRules) -> tuple[LiftedPart | None, str]:
+    """The part as a surface of revolution about a stance's axis, if it is one; and why."""
+    attempt = _try_leaning if stance.tilt_deg and rules.shape == "auto" else _try_revolution
+    stance, revolution, verdict = attempt(stance, rules)
+    figures = f"{stance.figures()}, {verdict}"
+    if revolution is None:
+        return None, figures
+    mesh = revolution.mesh.transformed(stance.crop.object_from_crop)
+    method = f"lifted as a surface of revolution{stance.about()} ({figures})"
+    return LiftedPart(mesh, method), figures
+
+
+def _try_leaning(stance: Stance, rules: LiftRules) -> tuple[Stance, Revolution | None, str]:
+    """As _try_revolution, leaning in depth as little as lets the body fit.
+
+    How far a part leans in depth shows only in how open its circles are. Straight edges are
+    mirrored about a tilted axis too: what a polygon explains better is a box, not a bottle.
+    """
+    most = stance.most_lean_deg()
+    if most is None:
+        return stance, None, "seen too level to tell whether it is round: not revolved"
+    rules = replace(rules, revolution_fit=max(rules.revolution_fit, _LEANING_FIT))
+    best = _try_revolution(stance, rules)
+    if best[1] is None and most:
+        best = _try_revolution(stance.leaned(most), rules)
+        fails, fits = 0.0, most
+        while best[1] is not None and abs(fits - fails) > _LEAN_STEP_DEG:
+            middle = (fails + fits) / 2.0
+            tried = _try_revolution(stance.leaned(middle), rules)
+            if tried[1] is None:
+                fails = middle
+            else:
+                best, fits = tried, middle
+    stance, revolution, verdict = best
+    straight = straight_edged(stance.crop.mask)
+    if revolution is not None and straight >= max(rules.straight_edges, revolution.fit_iou):
+        return stance, None, f"{verdict}, a polygon of few corners by {straight:.3f}"
+    return best
+
+
+def _try_revolution(stance: Stance, rules: LiftRules) -> tuple[Stance, Revolution | None, str]:
+    """The revolved part in the crop's frame, if it is one; and the figure that decided."""
+    crop, symmetry = stance.crop, stance.symmetry
     forced = rules.shape == "revolved"
     if not forced and symmetry.outline_iou < rules.outline_symmetry:
-        return None, f"at least {rules.outline_symmetry:.2f} needed to revolve"
+        return stance, None, f"at least {rules.outline_symmetry:.2f} needed to revolve"
     if not forced and symmetry.color_difference > rules.color_tolerance:
-        return None, f"at most {rules.color_tolerance:.2f} allowed to revolve"
+        return stance, None, f"at most {rules.color_tolerance:.2f} allowed to revolve"
     if not forced and symmetry.filled < rules.revolution_fit:
-        return None, f"rows only {symmetry.filled:.3f} filled: not revolved"
+        return stance, None, f"rows only {symmetry.filled:.3f} filled: not revolved"
     behind = plain_back(crop.rgb, crop.mask) if rules.back == "plain" else crop.rgb
     bitten = symmetry.outline_iou < _UNBITTEN
     whole = replace(crop, alpha=with_mirror_image(crop.alpha, symmetry)) if bitten else crop
     revolution = revolve(whole, symmetry, behind)
     if revolution is None:
-        return None, "no body of revolution fits inside"
+        return stance, None, "no body of revolution fits inside"
     if bitten:
         revolution = replace(revolution, fit_iou=seen_overlap(revolution.mesh, crop))
     verdict = f"revolved silhouette overlaps the outline by {revolution.fit_iou:.3f}"
     verdict += ", its bites filled from the other side" if bitten else ""
     if not forced and revolution.fit_iou < rules.revolution_fit:
-        return None, f"{verdict}, at least {rules.revolution_fit:.2f} needed"
-    return revolution, verdict
+        return stance, None, f"{verdict}, at least {rules.revolution_fit:.2f} needed"
+    return stance, revolution, verdict
 
 
 def _inflated(crop: PartCrop, rules: LiftRules, figures: str) -> LiftedPart:

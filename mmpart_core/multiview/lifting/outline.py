@@ -36,6 +36,30 @@ def measure_symmetry(mask: Bool[np.ndarray, "H W"], rgb: UInt8[np.ndarray, "H W 
         mask: the outline, not empty.
         rgb: sRGB colours on the same grid.
     """
+    axis_px, outline_iou = mirror_axis(mask)
+    twice = round(2.0 * axis_px)
+    both = mask & _mirror(mask, twice)
+    blur = max(0.5, _COLOR_BLUR * max(mask.shape))
+    smooth = ndimage.gaussian_filter(rgb.astype(np.float32) / 255.0, (blur, blur, 0))
+    difference = np.abs(smooth - _mirror(smooth, twice)).mean(axis=-1)
+    return Symmetry(
+        axis_px=axis_px,
+        outline_iou=outline_iou,
+        color_difference=float(difference[both].mean()) if both.any() else 1.0,
+        filled=float(mask.sum() / _rows_filled(mask).sum()),
+    )
+
+
+def mirror_axis(mask: Bool[np.ndarray, "H W"]) -> tuple[float, float]:
+    """The best upright mirror axis near the middle of an outline.
+
+    Args:
+        mask: the outline, not empty.
+
+    Returns:
+        Column of the axis (the left edge of the first pixel is 0), and the overlap of the outline
+        with its mirror image.
+    """
     columns = np.flatnonzero(mask.any(axis=0))
     middle2, reach = int(columns[0] + columns[-1] + 1), int(_AXIS_SEARCH * len(columns)) + 1
     scores = {
@@ -43,16 +67,7 @@ def measure_symmetry(mask: Bool[np.ndarray, "H W"], rgb: UInt8[np.ndarray, "H W 
         for twice in range(middle2 - 2 * reach, middle2 + 2 * reach + 1)
     }
     twice = max(scores, key=lambda at: (scores[at], -abs(at - middle2)))
-    both = mask & _mirror(mask, twice)
-    blur = max(0.5, _COLOR_BLUR * max(mask.shape))
-    smooth = ndimage.gaussian_filter(rgb.astype(np.float32) / 255.0, (blur, blur, 0))
-    difference = np.abs(smooth - _mirror(smooth, twice)).mean(axis=-1)
-    return Symmetry(
-        axis_px=twice / 2.0,
-        outline_iou=scores[twice],
-        color_difference=float(difference[both].mean()) if both.any() else 1.0,
-        filled=float(mask.sum() / _rows_filled(mask).sum()),
-    )
+    return twice / 2.0, scores[twice]
 
 
 def with_mirror_image(alpha: Float[np.ndarray, "H W"], symmetry: Symmetry) -> np.ndarray:
