@@ -35,7 +35,9 @@ def write_bundle(
     """Write the files of one object, whatever was made of it.
 
     Each file is complete or absent. The manifest is written last, after files of an earlier
-    bundle that this one does not have were removed (only files the earlier manifest lists).
+    bundle that this one does not have were removed (only files the earlier manifest lists). Into a
+    folder without a manifest it is written first as well, so that a bundle whose writing was broken
+    off is known as ours and can be written again.
 
     Args:
         result: what the pipeline gave, finished or not.
@@ -54,7 +56,10 @@ def write_bundle(
     with provenance.unusable_blobs_named(result):
         files = build_files(result, store, config)
     target = FsspecStore(destination, **(storage_options or {}))
-    stale = own_files(target.read_file(manifest.MANIFEST_FILE)) - set(files)
+    earlier = target.read_file(manifest.MANIFEST_FILE)
+    if earlier is None:
+        target.write_file(manifest.MANIFEST_FILE, files[manifest.MANIFEST_FILE])
+    stale = own_files(earlier) - set(files)
     for name, data in files.items():
         if name != manifest.MANIFEST_FILE:
             target.write_file(name, data)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mmpart_core.config import PipelineConfig
-from mmpart_core.errors import BlobMissingError
+from mmpart_core.errors import BlobMissingError, StorageError
 from mmpart_core.output import bundle
 from mmpart_core.records import ObjectResult, PartFailure
 from mmpart_core.storage import codecs, glb
@@ -91,6 +91,20 @@ def test_rewriting_removes_own_stale_files_only(lamp: Lamp, config: PipelineConf
     assert outside.exists()
     kept = ALL_FILES - {"parts/stem.glb"} | {"parts/notes.txt", "parts/mine.glb"}
     assert on_disk(folder) == kept
+
+
+def test_writing_that_broke_off_leaves_a_folder_known_as_ours(
+    lamp: Lamp, config: PipelineConfig, tmp_path: Path
+):
+    folder = tmp_path / "lamp"
+    (folder / "sheet.png").mkdir(parents=True)
+    with pytest.raises(StorageError):
+        bundle.write_bundle(*lamp, str(folder), config=config)
+    known = bundle.own_files((folder / "manifest.json").read_bytes())
+    assert known == ALL_FILES - {"manifest.json"}
+    (folder / "sheet.png").rmdir()
+    bundle.write_bundle(*lamp, str(folder), config=config)
+    assert on_disk(folder) == ALL_FILES
 
 
 def test_an_old_manifest_that_is_none_is_replaced(
