@@ -45,7 +45,8 @@ class Settings(PosedDrawingSettings):
         ge=0.0,
         le=1.0,
         description="Least overlap of the outline with its mirror image to try a revolution; "
-        "what is missing on one side is filled from the other.",
+        "what is missing on one side is filled from the other. The axis is upright, or leans where "
+        "that is clearly better.",
     )
     color_tolerance: float = Field(
         default=0.15,
@@ -57,7 +58,8 @@ class Settings(PosedDrawingSettings):
         default=0.95,
         ge=0.0,
         le=1.0,
-        description="Least overlap of the revolved silhouette with the outline to keep it.",
+        description="Least overlap of the revolved silhouette with the outline to keep it; 0.96 at "
+        "least about an axis that leans.",
     )
     straight_edges: float = Field(
         default=0.96,

@@ -50,7 +50,7 @@ def inflate(crop: PartCrop, pieces: Sequence[Piece], relief: Relief) -> Inflatio
     (silhouette IoU 0.64, 0.58 and 0.59 over 88 parts).
 
     Args:
-        crop: the part.
+        crop: the part, taken upright, so that its frame is the object's.
         pieces: of its outline, with their depths, the deepest first.
         relief: gives the height, 0 to 1, over the outline of one piece.
     """

@@ -32,7 +32,7 @@ _UNBITTEN = 0.94
 
 # About a tilted axis a body must fit the outline better than about an upright one: with two
 # angles free, what is not round fits more easily. The lean is found to this.
-_LEANING_FIT = 0.97
+_LEANING_FIT = 0.96
 _LEAN_STEP_DEG = 0.5
 
 _RELIEFS = {

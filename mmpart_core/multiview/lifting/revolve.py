@@ -1,4 +1,4 @@
-"""Surfaces of revolution about an upright axis, coloured from one image."""
+"""Surfaces of revolution about the axis that a crop shows upright, coloured from one image."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Revolution:
     """A revolved part.
 
     Attributes:
-        mesh: closed, with vertex colours; object frame, where it fits the image.
+        mesh: closed, with vertex colours; in the crop's frame, where it fits the image.
         fit_iou: overlap of its silhouette with the outline.
     """
 
