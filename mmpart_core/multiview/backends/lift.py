@@ -58,7 +58,7 @@ class Settings(PosedDrawingSettings):
         default=0.95,
         ge=0.0,
         le=1.0,
-        description="Least overlap of the revolved silhouette with the outline to keep it; 0.96 at "
+        description="Least overlap of the revolved silhouette with the outline to keep it; 0.97 at "
         "least about an axis that leans.",
     )
     straight_edges: float = Field(
