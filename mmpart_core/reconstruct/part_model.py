@@ -33,8 +33,8 @@ class PartModelConfig(ModelConfig):
     _target: type = field(default_factory=lambda: PartModel)
     enable_collider: bool = False
     seed: int = 0
-    steps: int = 200
-    refine_step: int = 100
+    steps: int = 400
+    refine_step: int = 200
     samples: int = 40
     sharpness: tuple[float, float] = (200.0, 1000.0)
     mask_weight: float = 0.5

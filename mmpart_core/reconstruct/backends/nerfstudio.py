@@ -56,7 +56,7 @@ class Settings(BackendSettings):
         "leaves torch's own choice.",
     )
     steps: int = Field(
-        default=200,
+        default=400,
         ge=0,
         le=50_000,
         description="Batches to train on; 0 for the first shape alone.",
