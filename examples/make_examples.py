@@ -76,7 +76,7 @@ EXAMPLES: dict[str, Example] = {
             Listed("base", "box"),
             Listed("arm", "points", "two straight brass tubes that meet in the dark joint"),
             Listed("shade", "polygon", "a bell, closed at its top"),
-            Listed("bulb", "points", "a round bulb on a short metal socket"),
+            Listed("bulb", "polygon", "a round bulb on a short metal socket"),
         ),
         24.0,
         15.0,

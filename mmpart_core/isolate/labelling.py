@@ -144,15 +144,18 @@ def _place_outlines(
 ) -> None:
     """Write the priors of drawn outlines; what lies within one and has its own hint may win there.
 
-    The larger ones come first. A smaller outline takes its inside from a larger one. Where points
-    of another component lie inside, the outline holds on by contrast only, from its rim inwards.
+    The larger ones come first. A smaller outline takes its inside from a larger one, which is no
+    longer sure near the smaller one's line: colours decide there. Where points of another component
+    lie inside, the outline holds on by contrast only, from its rim inwards.
     """
     careless = _CARELESS * max(graph.shape)
     for column in sorted(outlines, key=lambda c: -int(outlines[c].sum())):
         prior = hints.polygon_prior(graph, outlines[column], careless)
         core = prior >= hints.SURE
+        near = (prior > 0) & ~core
         for other in outlines:
             priors[core, other] *= 1e-3
+            priors[near, other] = np.minimum(priors[near, other], hints.POLYGON - prior[near])
         enclosed = [fixed for fixed in seeds.values() if core[fixed].any()]
         rim = np.flatnonzero((prior > 0.3 * hints.POLYGON) & ~core)
         if enclosed and len(rim):

@@ -57,7 +57,7 @@ class Settings(BackendSettings):
 class RegionIsolator:
     """Divides the object once per image and list, then draws each part from that."""
 
-    VERSION: ClassVar[str] = "5"
+    VERSION: ClassVar[str] = "6"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
