@@ -86,24 +86,6 @@ def test_points_within_an_outline_win_their_own_area() -> None:
     assert iou(isolate(task(scene, ["shade", "bulb"], hints, 0)).visible, HEAD & ~bulb) > 0.95
 
 
-def test_an_outline_within_an_outline_has_its_area_up_to_its_line() -> None:
-    bulb = disc(130, 120, 22)
-    scene = painted((HEAD, COLOURS["head"]), (bulb, COLOURS["hat"]))
-    turns = np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False)
-    around = tuple(
-        Region(
-            kind="polygon",
-            polygon=tuple(
-                ((120 + radius * np.cos(turn)) / SIDE, (130 + radius * np.sin(turn)) / SIDE)
-                for turn in turns
-            ),
-        )
-        for radius in (60, 22)
-    )
-    for index, truth in enumerate((HEAD & ~bulb, bulb)):
-        assert iou(isolate(task(scene, ("shade", "bulb"), around, index)).visible, truth) > 0.95
-
-
 def test_islands_within_a_part_belong_to_it() -> None:
     eyes = disc(140, 100, 7) | disc(140, 140, 7)
     scene = painted((HEAD, COLOURS["head"]), (eyes, (20, 20, 20)), (HAT, COLOURS["hat"]))
