@@ -112,7 +112,7 @@ def test_a_command_as_it_is_published(
     arguments = [
         "evaluate", "/home/ada/data", "--set", f"isolate.api_key={KEY}",
         f"--set=isolate.api_key={KEY}", "--set", "isolate.price_usd=2", "--name", "isolate.api_key",
-        "--scheduler", "tcp://ada:pw@host:1",
+        "--scheduler", f"tcp://ada:{KEY}@host:1",
     ]  # fmt: skip
     assert command_line(arguments, job) == (
         "mmpart evaluate '…/data' --set isolate.price_usd=2 --name isolate.api_key "
