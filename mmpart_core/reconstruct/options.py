@@ -18,6 +18,7 @@ class TrainingOptions:
         sdf_rate: learning rate of the distance grid.
         color_rate: learning rate of the colour grid.
         sharpness: inverse surface width at the first and the last step.
+        thin_widths: below so many surface widths of thickness a part is trained sharper.
         mask_weight: weight of the mask loss.
         eikonal_weight: weight of the unit-gradient penalty.
         laplacian_weights: weight of the smoothness penalty at the first and the last step.
@@ -35,6 +36,7 @@ class TrainingOptions:
     sdf_rate: float
     color_rate: float
     sharpness: tuple[float, float]
+    thin_widths: float
     mask_weight: float
     eikonal_weight: float
     laplacian_weights: tuple[float, float]

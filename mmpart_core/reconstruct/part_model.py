@@ -36,7 +36,7 @@ class PartModelConfig(ModelConfig):
     steps: int = 400
     refine_step: int = 200
     samples: int = 40
-    sharpness: tuple[float, float] = (200.0, 1000.0)
+    sharpness: tuple[float, float] = (50.0, 500.0)
     mask_weight: float = 0.5
     eikonal_weight: float = 0.01
     laplacian_weights: tuple[float, float] = (0.02, 0.5)

@@ -104,14 +104,20 @@ class Settings(BackendSettings):
         default=5e-2, gt=0.0, le=1.0, description="Learning rate of the colour grid; as above."
     )
     first_sharpness: float = Field(
-        default=200.0,
+        default=50.0,
         gt=0.0,
         le=1e4,
-        description="Inverse surface width at the start; a low value swells sheets thinner than "
-        "about four widths, a high one leaves far concavities alone.",
+        description="Inverse surface width at the start; a low value carves concavities, but "
+        "swells sheets that are only a few widths thick.",
     )
     last_sharpness: float = Field(
-        default=1000.0, gt=0.0, le=1e5, description="Inverse surface width at the end."
+        default=500.0, gt=0.0, le=1e5, description="Inverse surface width at the end."
+    )
+    thin_widths: float = Field(
+        default=24.0,
+        ge=0.0,
+        description="A part that is at its thickest place thinner than so many surface widths is "
+        "trained sharper, up to four times at the start and twice at the end; 0 for never.",
     )
     mask_weight: float = Field(default=0.5, ge=0.0, description="Weight of the mask loss.")
     eikonal_weight: float = Field(
@@ -145,7 +151,7 @@ class Settings(BackendSettings):
 class VoxelFieldTrainer:
     """Trains through nerfstudio; see ``reconstruct.part_training``."""
 
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -207,6 +213,7 @@ class VoxelFieldTrainer:
             sdf_rate=given.sdf_learning_rate,
             color_rate=given.color_learning_rate,
             sharpness=(given.first_sharpness, given.last_sharpness),
+            thin_widths=given.thin_widths,
             mask_weight=given.mask_weight,
             eikonal_weight=given.eikonal_weight,
             laplacian_weights=(given.first_laplacian_weight, given.last_laplacian_weight),
