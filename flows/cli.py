@@ -17,19 +17,20 @@ from flows.cli_options import (
     ApprovedPlan,
     Output,
     Overwrite,
+    OverwritePlan,
     PlanFile,
     SharedOptions,
     Store,
     Verbose,
     with_shared_options,
 )
+from flows.cli_plan import plan_job, plan_target
 from flows.cli_prefect import import_prefect
 from flows.cli_run import (
     INCOMPLETE,
     errors_end_with,
     generate_job,
     parse_refreshes_early,
-    plan_job,
 )
 from flows.inputs import prepare_job
 from flows.output_folder import check_output
@@ -66,13 +67,14 @@ def generate(
 
 @app.command()
 @with_shared_options
-def plan(options: SharedOptions, output: PlanFile = None) -> None:
+def plan(options: SharedOptions, output: PlanFile = None, overwrite: OverwritePlan = False) -> None:
     """Dry run: the prompts, what would run, what it would cost. The plan may be edited and run."""
     console = Console(stderr=True)
     with errors_end_with(UNUSABLE, console):
         job = prepare_job(options.inputs)
         parse_refreshes_early(options.refresh, job)
-    plan_job(job, options, output, console)
+        target = None if output is None else plan_target(output, job, overwrite, options.verbose)
+    plan_job(job, options, target, console)
 
 
 @app.command()

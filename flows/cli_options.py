@@ -60,7 +60,7 @@ Profile = Annotated[
     str | None,
     typer.Option(
         help="Profile name or YAML file, see 'mmpart profiles'. Default: local; with --truth "
-        "groundtruth."
+        "groundtruth; with --plan the plan's."
     ),
 ]
 Settings = Annotated[
@@ -77,6 +77,17 @@ Seed = Annotated[
         parser=parse_seed,
         metavar="INTEGER",
         help=f"0 to {MAX_SEED}; every random choice follows from it.",
+    ),
+]
+RunSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        parser=parse_seed,
+        metavar="INTEGER",
+        help=f"0 to {MAX_SEED}; every random choice follows from it. Default: 0; with --plan the "
+        "plan's.",
+        show_default=False,
     ),
 ]
 Refresh = Annotated[
@@ -116,10 +127,27 @@ Overwrite = Annotated[
         "files (which stay).",
     ),
 ]
-ApprovedPlan = Annotated[Path | None, typer.Option(help="An approved plan of 'mmpart plan'.")]
-PlanFile = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Where to write the plan (JSON).")
+ApprovedPlan = Annotated[
+    Path | None,
+    typer.Option(
+        help="An approved plan of 'mmpart plan', run with its profile, settings and seed; those "
+        "given on the command line take their place."
+    ),
 ]
+PlanFile = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Where to write the plan (JSON): a file, a folder for plan.json in it, or - for "
+        "stdout. A file that holds anything but this plan is refused.",
+    ),
+]
+OverwritePlan = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Write to --output although it holds another plan, or one "
+                 "that was edited, or anything else."),
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,14 +156,12 @@ class SharedOptions:
 
     Attributes:
         inputs: image, components and configuration, as given.
-        seed: every random choice follows from it.
         refresh: work to be done again.
         quiet: no progress, no table.
         verbose: Prefect's log on the terminal.
     """
 
     inputs: Inputs
-    seed: int
     refresh: tuple[str, ...]
     quiet: bool
     verbose: bool
@@ -150,7 +176,7 @@ def read_shared_options(
     name: Name = None,
     profile: Profile = None,
     settings: Settings = None,
-    seed: Seed = 0,
+    seed: RunSeed = None,
     refresh: Refresh = None,
     store: Store = None,
     quiet: Quiet = False,
@@ -166,9 +192,10 @@ def read_shared_options(
         name=name,
         profile=profile,
         settings=settings or (),
+        seed=seed,
         store=store,
     )
-    return SharedOptions(inputs, seed, tuple(refresh or ()), quiet, verbose)
+    return SharedOptions(inputs, tuple(refresh or ()), quiet, verbose)
 
 
 def with_shared_options(

@@ -49,17 +49,19 @@ def generate_job(job: Job, options: SharedOptions, output: str, console: Console
     from flows.generate_object import generate_object
 
     started = time.perf_counter()
+    if job.note and not options.quiet:
+        console.print(f"note: {job.note}", markup=False, highlight=False, soft_wrap=True)
     folder = local_folder(output)
     with (
         running(console, options.quiet, options.verbose, folder),
         shown(console, options.quiet),
-        RunLog(folder, job, options.seed) as log,
+        RunLog(folder, job, job.seed) as log,
     ):
         result = generate_object(
             request=job.request,
             config=job.config,
             store=job.store_url,
-            seed=options.seed,
+            seed=job.seed,
             plan=job.plan,
             refresh=list(options.refresh),
         )
@@ -85,35 +87,6 @@ def running(console: Console, quiet: bool, verbose: bool, log: Path | None) -> G
     except KeyboardInterrupt as error:
         tell(STOPPED)
         raise typer.Exit(exit_status(error)) from error
-
-
-def plan_job(job: Job, options: SharedOptions, output: Path | None, console: Console) -> None:
-    """Run the planning flow and print what would follow."""
-    import_prefect(options.verbose)
-    from flows.cli_plan_report import print_plan
-    from flows.forecast import Forecaster
-    from flows.plan_object import plan_object
-    from flows.refresh import parse_refreshes
-    from mmpart_core.intake.plan_file import write_plan
-
-    with running(console, options.quiet, options.verbose, None):
-        planned, run = plan_object(
-            request=job.request,
-            config=job.config,
-            store=job.store_url,
-            seed=options.seed,
-            refresh=list(options.refresh),
-        )
-    with errors_end_with(BROKEN_OFF, console):
-        refreshes = parse_refreshes(options.refresh, job.request)
-        forecaster = Forecaster(job.config, job.store, options.seed, refreshes)
-        coming = forecaster.forecast(job.request, planned)
-        if output is not None:
-            write_plan(output, job.request, planned)
-    if not options.quiet:
-        print_plan(Console(highlight=False), planned, run, coming)
-        for warning in planned.warnings:
-            console.print(f"note: {warning}", markup=False, highlight=False, soft_wrap=True)
 
 
 def report(

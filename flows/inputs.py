@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from flows.camera import parse_camera
+from flows.planned_run import changed_run
 from flows.profiles import find_config
 from mmpart_core import backends
-from mmpart_core.config import PipelineConfig, explain_validation
+from mmpart_core.config import PipelineConfig
 from mmpart_core.errors import ConfigError, InputError
 from mmpart_core.intake.components import (
     ComponentEntry,
@@ -18,7 +18,7 @@ from mmpart_core.intake.components import (
     read_components,
 )
 from mmpart_core.intake.names import clean_name
-from mmpart_core.intake.plan_file import PlanFile, check_plan, read_plan_file
+from mmpart_core.intake.plan_file import PlanFile, PlannedRun, check_plan, read_plan_file
 from mmpart_core.intake.request import build_request
 from mmpart_core.intake.truth import request_from_truth
 from mmpart_core.records import ComponentRequest, InputView, ObjectRequest, PartPlan
@@ -34,7 +34,6 @@ _GENERIC_NAMES = frozenset(
     ("image", "images", "img", "photo", "photograph", "picture", "pic", "input", "source",
      "untitled", "unnamed", "scene", "model", "mesh", "object", "download", "screenshot", "render")
 )  # fmt: skip
-CAMERA_FIELDS = {"azimuth": "azimuth_deg", "elevation": "elevation_deg", "fov": "fov_deg"}
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,9 @@ class Inputs:
         plan: an approved plan.
         camera: ``azimuth=30,elevation=20,fov=30``.
         name: what to call the object.
-        profile: a profile's name, or a file.
-        settings: ``stage.setting=value``.
+        profile: a profile's name, or a file; None for the plan's, or the usual one.
+        settings: ``stage.setting=value``; a plan's own hold beside them.
+        seed: every random choice follows from it; None for the plan's, or 0.
         store: address of the store.
     """
 
@@ -63,17 +63,34 @@ class Inputs:
     name: str | None = None
     profile: str | None = None
     settings: Sequence[str] = ()
+    seed: int | None = None
     store: str | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """Checked and ready to run: the request's image is in the store."""
+    """Checked and ready to run: the request's image is in the store.
+
+    Attributes:
+        request: image and components.
+        config: back-ends and settings.
+        store_url: address of the store.
+        run: profile, settings and seed, as chosen by the user.
+        plan: an approved plan.
+        note: what is not run as planned; empty where all is.
+    """
 
     request: ObjectRequest
     config: PipelineConfig
     store_url: str
-    plan: PartPlan | None = field(default=None)
+    run: PlannedRun
+    plan: PartPlan | None = None
+    note: str = ""
+
+    @property
+    def seed(self) -> int:
+        """Every random choice follows from it."""
+        return self.run.seed
 
     @property
     def store(self) -> FsspecStore:
@@ -88,24 +105,32 @@ def prepare_job(inputs: Inputs) -> Job:
         InputError, ConfigError: something given cannot be used.
         StorageError: the store cannot be used.
     """
-    config = find_config(inputs.profile or default_profile(inputs), inputs.settings)
+    check_choice_of_inputs(inputs)
+    view = parse_camera(inputs.camera)
+    planned = read_plan_file(inputs.plan) if inputs.plan else None
+    run, note = _chosen_run(inputs, planned)
+    config = find_config(run.profile, run.settings)
     for stage in backends.STAGES:
         backends.check_installed(stage, config.choice(stage).kind)
-    view = parse_camera(inputs.camera)
-    check_choice_of_inputs(inputs)
+    _check_has_components(inputs)
     store_url = inputs.store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     check_store_address(store_url)
     store = open_store(store_url)
-    planned = read_plan_file(inputs.plan) if inputs.plan else None
     if planned is not None:
         view = _planned_view(inputs, view, planned)
-    _check_has_components(inputs)
     store.probe()
     request = _build(inputs, config, view, planned, store)
     _check_truth(request, config)
     if planned is not None:
         check_plan(planned, request, store)
-    return Job(request, config, store_url, planned.plan if planned else None)
+    return Job(request, config, store_url, run, planned.plan if planned else None, note)
+
+
+def _chosen_run(inputs: Inputs, planned: PlanFile | None) -> tuple[PlannedRun, str]:
+    if planned is not None:
+        return changed_run(planned, inputs.profile, inputs.settings, inputs.seed)
+    profile = inputs.profile or default_profile(inputs)
+    return PlannedRun(profile=profile, settings=tuple(inputs.settings), seed=inputs.seed or 0), ""
 
 
 def _planned_view(inputs: Inputs, view: InputView, planned: PlanFile) -> InputView:
@@ -134,28 +159,6 @@ def check_store_address(url: str) -> None:
 def default_profile(inputs: Inputs) -> str:
     """``groundtruth`` for a known scene, else ``local``."""
     return "groundtruth" if inputs.truth else "local"
-
-
-def parse_camera(text: str | None) -> InputView:
-    """``azimuth=30,elevation=20,fov=30`` (degrees, each optional) -> the input view.
-
-    Raises:
-        ConfigError: another name, no number, or a number out of range.
-    """
-    values: dict[str, float] = {}
-    for item in text.split(",") if text else ():
-        name, _, number = (piece.strip() for piece in item.partition("="))
-        try:
-            values[CAMERA_FIELDS[name]] = float(number)
-        except (KeyError, ValueError) as error:
-            raise ConfigError(
-                f"--camera '{text}': '{item.strip()}' is not <name>=<degrees> with one of "
-                f"{', '.join(CAMERA_FIELDS)}; write azimuth=30,elevation=20,fov=30"
-            ) from error
-    try:
-        return InputView(**values)
-    except ValidationError as error:
-        raise ConfigError(explain_validation(error, f"--camera '{text}'")) from error
 
 
 def check_choice_of_inputs(inputs: Inputs) -> None:

@@ -52,15 +52,15 @@ def make_object(
     listed = Path(components) if components else None
     job = prepare_job(Inputs(image=Path(image), parts=parts or (), components=listed,
                              camera=camera, name=name, profile=profile,
-                             settings=settings or (), store=store))  # fmt: skip
+                             settings=settings or (), seed=seed, store=store))  # fmt: skip
     check_output(output, job.store_url, job.request, overwrite)
-    return _written(job, output, seed, refresh or [])
+    return _written(job, output, refresh or [])
 
 
-def _written(job: Job, output: str, seed: int, refresh: list[str]) -> dict[str, str]:
+def _written(job: Job, output: str, refresh: list[str]) -> dict[str, str]:
     """Run, write, and only then say that something is missing."""
     result = generate_object(
-        request=job.request, config=job.config, store=job.store_url, seed=seed, refresh=refresh
+        request=job.request, config=job.config, store=job.store_url, seed=job.seed, refresh=refresh
     )
     written = write_bundle(result, job.store, output, config=job.config)
     if not result.complete:

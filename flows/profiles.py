@@ -40,8 +40,12 @@ def find_config(profile: str, settings: Sequence[str] = ()) -> PipelineConfig:
     return read_profile(path, dict(map(parse_setting, settings)))
 
 
-def parse_setting(text: str) -> tuple[str, Any]:
+def parse_setting(text: str, source: str = "--set") -> tuple[str, Any]:
     """``reconstruct.steps=200`` -> name and value; the value is read as YAML.
+
+    Args:
+        text: name, ``=`` and value.
+        source: what to call its place in messages.
 
     Raises:
         ConfigError: no ``=``, no name, or a value that is not YAML or is too large.
@@ -52,8 +56,8 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise ConfigError(f"--set {quoted(text)}: expected <stage>.<setting>=<value>")
-    return name.strip(), parse_yaml(value, f"--set {shortened(name)}", ConfigError)
+        raise ConfigError(f"{source} {quoted(text)}: expected <stage>.<setting>=<value>")
+    return name.strip(), parse_yaml(value, f"{source} {shortened(name)}", ConfigError)
 
 
 def preset_lines(config: PipelineConfig) -> list[str]:

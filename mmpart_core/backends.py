@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mmpart_core.errors import ConfigError, MissingDependencyError, UnknownBackendError
 from mmpart_core.quoting import MAX_ITEMS, quoted, shortened
 from mmpart_core.records import StageName
-from mmpart_core.settings_words import fault_in_words
+from mmpart_core.settings_words import UNKNOWN, fault_in_words
 
 STAGES: tuple[StageName, ...] = get_args(StageName)
 
@@ -102,15 +102,25 @@ def check_settings(stage: StageName, kind: str, settings: dict[str, Any]) -> Bac
     try:
         return module.Settings.model_validate(settings)
     except ValidationError as error:
+        found = faults_of(error, module.Settings)
+        faults = "; ".join(f"{stage}.{place}: {said}" for place, said in found)
+        unknown = any(fault["type"] == UNKNOWN for fault in error.errors(include_url=False))
         known = ", ".join(module.Settings.model_fields) or "none"
-        faults = "; ".join(f"{stage}.{place}: {said}" for place, said in faults_of(error))
-        raise ConfigError(f"{faults} (settings of {stage} '{kind}': {known})") from error
+        listed = f" (settings of {stage} '{kind}': {known})" if unknown else ""
+        raise ConfigError(f"{faults}{listed}") from error
 
 
-def faults_of(error: ValidationError) -> list[tuple[str, str]]:
-    """The first faults of a validation error: where, and what; both short, whatever came."""
+def faults_of(
+    error: ValidationError, model: type[BaseModel] | None = None
+) -> list[tuple[str, str]]:
+    """The first faults of a validation error: where, and what; both short, whatever came.
+
+    Args:
+        error: what pydantic raised.
+        model: what was validated; see ``fault_in_words``.
+    """
     return [
-        (shortened(".".join(map(str, fault["loc"])) or "value"), fault_in_words(fault))
+        (shortened(".".join(map(str, fault["loc"])) or "value"), fault_in_words(fault, model))
         for fault in error.errors(include_url=False)[:MAX_ITEMS]
     ]
 

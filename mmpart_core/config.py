@@ -11,6 +11,7 @@ from mmpart_core.errors import ConfigError
 from mmpart_core.plain_yaml import parse_yaml
 from mmpart_core.quoting import quoted
 from mmpart_core.records import StageName
+from mmpart_core.settings_words import did_you_mean
 
 # The longest profile that comes with MMPart has under 10,000.
 _MAX_PROFILE_BYTES = 1_000_000
@@ -87,19 +88,38 @@ def _override(data: dict[str, Any], key: str, value: Any) -> None:
         data[head] = {**choice, "settings": {**(choice.get("settings") or {}), rest: value}}
     elif head == "input" and rest:
         data["input"] = {**(data.get("input") or {}), rest: value}
-    elif head in PipelineConfig.model_fields and not rest:
+    elif key in _single_settings():
         data[head] = value
     else:
+        guess = did_you_mean(key, _setting_names(data))
         raise ConfigError(
-            f"setting {quoted(key)}: no such setting; expected <stage>.<setting>, <stage>.kind or "
-            f"one of {', '.join(PipelineConfig.model_fields)}, where <stage> is one of "
-            f"{', '.join(backends.STAGES)}"
+            f"setting {quoted(key)}: no such setting; {f'{guess} ' if guess else ''}expected "
+            f"<stage>.<setting> or <stage>.kind, where <stage> is one of "
+            f"{', '.join(backends.STAGES)}; or {', '.join(_single_settings())}, input.<setting>"
         )
 
 
-def explain_validation(error: ValidationError, source: str) -> str:
-    """One readable line per fault of a pydantic validation error."""
-    return "; ".join(f"{source}: {place}: {said}" for place, said in backends.faults_of(error))
+def _single_settings() -> list[str]:
+    """Settings of a profile that belong to no stage and have no others within."""
+    fields = PipelineConfig.model_fields
+    return [name for name in fields if name not in backends.STAGES and name != "input"]
+
+
+def _setting_names(data: dict[str, Any]) -> list[str]:
+    """All settings that can be named with the back-ends of a checked profile."""
+    names = _single_settings() + [f"input.{name}" for name in InputConfig.model_fields]
+    for stage in backends.STAGES:
+        fields = backends.find_module(stage, data[stage]["kind"]).Settings.model_fields
+        names += [f"{stage}.{name}" for name in ("kind", *fields)]
+    return names
+
+
+def explain_validation(
+    error: ValidationError, source: str, model: type[BaseModel] | None = None
+) -> str:
+    """One readable line per fault of a pydantic validation error; ``model`` is what it checked."""
+    faults = backends.faults_of(error, model)
+    return "; ".join(f"{source}: {place}: {said}" for place, said in faults)
 
 
 def validate_config(
@@ -127,7 +147,7 @@ def validate_config(
     try:
         config = PipelineConfig.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(explain_validation(error, source)) from error
+        raise ConfigError(explain_validation(error, source, PipelineConfig)) from error
     if not overrides:
         return config
     changed = dict(data)

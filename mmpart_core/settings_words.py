@@ -1,8 +1,11 @@
 """What is wrong with a setting, in plain words: what was expected, and what came."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from mmpart_core.quoting import quoted
@@ -37,16 +40,19 @@ _LIMITS: Mapping[str, tuple[str, str]] = {
 }
 _WHOLE: Mapping[str, Callable[[ErrorDetails], str]] = {
     "missing": lambda _: "is missing; add it",
-    "extra_forbidden": lambda _: "no such setting; correct or remove it",
     "value_error": lambda fault: str(fault.get("ctx", {}).get("error", fault["msg"])),
 }
+_BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+UNKNOWN = "extra_forbidden"
 
 
-def fault_in_words(fault: ErrorDetails) -> str:
+def fault_in_words(fault: ErrorDetails, model: type[BaseModel] | None = None) -> str:
     """One fault of a pydantic validation error, without pydantic's own phrases.
 
     Args:
         fault: an entry of ``ValidationError.errors()``, with its input and context.
+        model: what was validated; with it, of a number out of range both limits are named, and of
+            an unknown name the one that was probably meant.
 
     Example:
         >>> from pydantic import TypeAdapter, ValidationError
@@ -59,7 +65,64 @@ def fault_in_words(fault: ErrorDetails) -> str:
     kind = fault["type"]
     if kind in _WHOLE:
         return _WHOLE[kind](fault)
-    return f"{_expected(kind, fault)} expected, got {quoted(fault['input'])}"
+    holder, name = _holder(model, fault["loc"])
+    if kind == UNKNOWN:
+        guess = did_you_mean(name, holder.model_fields if holder else ())
+        return f"no such setting; {guess or 'correct or remove it'}"
+    field = holder.model_fields.get(name) if holder else None
+    limits = _limits(field) if field is not None and kind in _BOUNDS else None
+    came = "nothing" if fault["input"] is None else quoted(fault["input"])
+    return f"{limits or _expected(kind, fault)} expected, got {came}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question that names what was probably meant; empty where nothing is like it.
+
+    Args:
+        name: what came.
+        known: what there is; of dotted names, the last piece alone is compared too.
+
+    Example:
+        >>> did_you_mean("step", ["steps", "start"])
+        "did you mean 'steps'?"
+        >>> did_you_mean("steps", ["reconstruct.steps", "mesh.kind"])
+        "did you mean 'reconstruct.steps'?"
+    """
+    names = list(known)
+    folded = name.casefold().replace("-", "_")
+    found = get_close_matches(folded, names, n=1)
+    if not found:
+        tail = folded.rpartition(".")[2]
+        tails = {each.rpartition(".")[2]: each for each in reversed(names)}
+        found = [tails[each] for each in get_close_matches(tail, tails, n=1, cutoff=0.75)]
+    return f"did you mean '{found[0]}'?" if found else ""
+
+
+def _holder(
+    model: type[BaseModel] | None, place: Sequence[int | str]
+) -> tuple[type[BaseModel] | None, str]:
+    """The model that a place inside a validated one belongs to, and its name there."""
+    for piece in place[:-1]:
+        field = model.model_fields.get(str(piece)) if model else None
+        inner = field.annotation if field else None
+        model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+    return model, str(place[-1]) if place else ""
+
+
+def _limits(field: FieldInfo) -> str | None:
+    """Both limits of a number in words; None where it has but one."""
+    found = {
+        name: _number(getattr(limit, name))
+        for limit in field.metadata
+        for name in ("ge", "gt", "le", "lt")
+        if getattr(limit, name, None) is not None
+    }
+    if found.keys() >= {"ge", "le"}:
+        return f"{found['ge']} to {found['le']}"
+    kinds = {code: words for words, code in _LIMITS.values()}
+    low = next((kinds[name].format(found[name]) for name in ("ge", "gt") if name in found), None)
+    high = next((kinds[name].format(found[name]) for name in ("le", "lt") if name in found), None)
+    return f"{low} and {high}" if low and high else None
 
 
 def _expected(kind: str, fault: ErrorDetails) -> str:

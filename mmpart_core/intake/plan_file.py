@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mmpart_core.errors import InputError
 from mmpart_core.intake.component_files import parse_json, read_text
@@ -14,15 +14,29 @@ from mmpart_core.records import ComponentRequest, InputView, ObjectRequest, Part
 from mmpart_core.settings_words import fault_in_words
 from mmpart_core.storage.blob_store import BlobStore
 
-FORMAT = 1
+FORMAT = 2
 _NOTE = (
-    "Edit the lines under 'prompt' as you like; they are joined by line breaks. Leave 'records' as "
-    "it is: it ties the plan to its image and components."
+    "Edit the lines under 'prompt' as you like; they are joined by line breaks. 'run' says with "
+    "which profile, settings and seed the plan is run. Leave 'records' as it is: it ties the plan "
+    "to its image and components."
 )
-_KEYS = ("mmpart_plan", "note", "object", "image_sha256", "view", "prompts", "records")
+_KEYS = ("mmpart_plan", "note", "object", "image_sha256", "run", "view", "prompts", "records")
+_MAX_SEED = 2**32 - 1
 
 
-def plan_text(request: ObjectRequest, plan: PartPlan) -> str:
+class PlannedRun(BaseModel):
+    """With what a plan is run: as much as its user chose; back-ends' defaults are not repeated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: str = Field(min_length=1, description="Profile name, or path of a YAML file.")
+    settings: tuple[Annotated[str, Field(max_length=10_000)], ...] = Field(
+        default=(), description="Each as stage.setting=value."
+    )
+    seed: int = Field(default=0, ge=0, le=_MAX_SEED, description="Random choices follow from it.")
+
+
+def plan_text(request: ObjectRequest, plan: PartPlan, run: PlannedRun) -> str:
     """A plan as JSON text: the prompts first, line by line, then the records they belong to."""
     records = plan.model_dump(mode="json")
     prompts = [
@@ -34,23 +48,12 @@ def plan_text(request: ObjectRequest, plan: PartPlan) -> str:
         "note": _NOTE,
         "object": request.name,
         "image_sha256": request.image.sha256,
+        "run": run.model_dump(mode="json"),
         "view": request.view.model_dump(mode="json"),
         "prompts": prompts,
         "records": records,
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-def write_plan(path: Path, request: ObjectRequest, plan: PartPlan) -> None:
-    """Write ``plan_text`` to a file.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    try:
-        path.write_text(plan_text(request, plan), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"plan '{path}': cannot be written ({error.strerror})") from error
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class PlanFile:
         file_name: for messages.
         object_name: what the object was called.
         image_sha256: digest of the image it was made for.
+        run: with what it is run.
         view: the input view it was made for.
         plan: with the edited prompts.
     """
@@ -68,6 +72,7 @@ class PlanFile:
     file_name: str
     object_name: str
     image_sha256: str
+    run: PlannedRun
     view: InputView
     plan: PartPlan
 
@@ -103,6 +108,7 @@ def read_plan_file(path: Path) -> PlanFile:
         file_name=path.name,
         object_name=str(content["object"]),
         image_sha256=str(content["image_sha256"]),
+        run=_planned_run(content["run"], path.name),
         view=view,
         plan=plan,
     )
@@ -147,6 +153,17 @@ def _check_form(content: Any, file_name: str) -> None:
         raise InputError(
             f"{file_name}: unknown or missing {quoted_list(wrong)}; expected are {', '.join(_KEYS)}"
         )
+
+
+def _planned_run(data: Any, file_name: str) -> PlannedRun:
+    try:
+        return PlannedRun.model_validate(data)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = shortened(".".join(map(str, ("run", *fault["loc"]))))
+        raise InputError(
+            f"{file_name}: {place}: {fault_in_words(fault)}; correct it, or plan again"
+        ) from error
 
 
 def _prompt_texts(prompts: Any, file_name: str) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ ADDRESS = "s3://me:pass@bucket/x"  # pragma: allowlist secret
         ),
         (
             ["IMAGE", "--part", "hat", "--set", "reconstruct.steps=-1"],
-            "at least 0 expected, got -1",
+            "0 to 50000 expected, got -1",
         ),
         (
             ["IMAGE", "--part", "hat", "--set", "reconstruct.preset=fast"],
@@ -45,7 +45,25 @@ ADDRESS = "s3://me:pass@bucket/x"  # pragma: allowlist secret
         (["IMAGE", "--part", "hat", "--set", "mesh.kind=[1"], "--set mesh.kind, line 1: not valid"),
         (["IMAGE", "--part", "hat", "--set", "mesh.kind=clay"], "no back-end 'clay'"),
         (["IMAGE", "--part", "hat", "--camera", "tilt=3"], "azimuth=30,elevation=20,fov=30"),
-        (["IMAGE", "--part", "hat", "--camera", "elevation=90"], "less than 90"),
+        (
+            ["IMAGE", "--part", "hat", "--camera", "elevation=200"],
+            "--camera 'elevation=200': elevation: more than -90 and less than 90 expected, got 200",
+        ),
+        (["IMAGE", "--part", "hat", "--camera", "azimuth=inf"], "is not <name>=<degrees>"),
+        (["IMAGE", "--part", "hat", "--camera", "fov=20,fov=30"], "fov is there twice"),
+        (["IMAGE", "--part", "hat", "--camera", ""], "write azimuth=30"),
+        (
+            ["IMAGE", "--part", "hat", "--set", "reconstruct.steps="],
+            "reconstruct.steps: a whole number expected, got nothing",
+        ),
+        (["IMAGE", "--part", "hat", "--set", "reconstruct.stepps=3"], "did you mean 'steps'?"),
+        (["IMAGE", "--part", "hat", "--set", "steps=3"], "did you mean 'reconstruct.steps'?"),
+        (["IMAGE", "--part", "hat", "--set", "recontruct.steps=3"], "'reconstruct.steps'?"),
+        (["IMAGE", "--part", "hat", "--set", "worker=3"], "did you mean 'workers'?"),
+        (["IMAGE", "--part", "hat", "--set", "input.side=9"], "input.side: no such setting"),
+        (["IMAGE", "--part", "hat", "--set", "input.max_sid_px=9"], "mean 'max_side_px'?"),
+        (["IMAGE", "--part", "hat", "--set", "workers=0"], "workers: 1 to 256 expected, got 0"),
+        (["IMAGE", "--part", "hat", "--set", "mesh=3"], "no such setting"),
         (["IMAGE", "--part", "hat", "--refresh", "isolate:shoe"], "no part 'shoe'"),
         (["IMAGE", "--part", "hat", "--refresh", "paint"], "one of plan, isolate"),
         (["IMAGE", "--part", "hat", "--profile", "groundtruth"], "give one with --truth"),
@@ -100,6 +118,14 @@ def test_a_line_that_cannot_be_read_is_one_message_and_status_2(
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert result.stdout == ""
+
+
+def test_only_an_unknown_setting_brings_the_list_of_settings(image: Path, mmpart: Any) -> None:
+    wrong = mmpart("generate", image, "--part", "hat", "--set", "reconstruct.steps=many")
+    assert "settings of" not in wrong.stderr
+    unknown = mmpart("generate", image, "--part", "hat", "--set", "reconstruct.nosuch=1")
+    assert "(settings of reconstruct 'nerfstudio': " in unknown.stderr
+    assert "window_px" not in unknown.stderr  # another stage's
 
 
 def test_help_lists_shared_and_own_options(mmpart: Any) -> None:

@@ -72,10 +72,26 @@ def test_plan_says_what_would_run_and_can_be_edited(
     assert "9 of 9 pieces of work to do" in dry.stdout
     assert "cost stated by their back-ends: $0.08; planning cost $0.01" in joined(dry.stdout)
     assert [call[0] for call in journal.taken()] == ["plan"]
+    assert f"{plan_file}: written; run it with: mmpart generate" in dry.stdout
+    assert plan_file.read_text().count("counting.yaml") == 1
+    parts = ["--part", "hat", "--part", "man = bald"]
+    unchanged = mmpart("plan", image, *parts, "-o", plan_file, *common)
+    assert f"{plan_file}: unchanged" in unchanged.stdout
+    other = mmpart("plan", image, *parts, "--seed", "4", "-o", plan_file, *common)
+    assert other.exit_code == 2
+    assert "holds another plan, or one that was edited" in other.stderr
+    assert "Starting" not in other.stderr
+    printed = mmpart("plan", image, *parts, "-o", "-", *common)
+    assert json.loads(printed.stdout) == json.loads(plan_file.read_text())
+    assert "plain man. bald" in printed.stderr
     edited = plan_file.read_text().replace("plain hat", "woollen hat")
     plan_file.write_text(edited)
-    made = mmpart("generate", image, "--plan", plan_file, "-o", tmp_path / "out", *common)
+    refused = mmpart("plan", image, *parts, "-o", plan_file, *common)
+    assert refused.exit_code == 2
+    assert plan_file.read_text() == edited
+    made = mmpart("generate", image, "--plan", plan_file, "-o", tmp_path / "out", *common[2:])
     assert made.exit_code == 0, made.output
+    assert "not as planned" not in made.stderr
     assert ("plan", "pair") not in journal.taken()
     manifest = (tmp_path / "out" / "manifest.json").read_text()
     assert "woollen hat" in manifest

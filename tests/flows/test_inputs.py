@@ -12,7 +12,7 @@ from flows.inputs import Inputs, object_name, parse_camera, prepare_job
 from flows.profiles import parse_setting
 from mmpart_core.errors import ConfigError, InputError, MissingDependencyError
 from mmpart_core.geometry.surface import TriangleMesh
-from mmpart_core.intake.plan_file import write_plan
+from mmpart_core.intake.plan_file import plan_text
 from mmpart_core.stages import run_stage
 from mmpart_core.storage.glb import GlbNode, encode_glb
 
@@ -30,7 +30,7 @@ def test_a_plan_whose_records_were_edited_is_no_plan(image: Path, tmp_path: Path
     store, path = str(tmp_path / "store"), tmp_path / "plan.json"
     job = prepare_job(Inputs(image=image, parts=["hat", "head"], store=store))
     plan = run_stage("plan", {"request": job.request}, job.config.plan, job.store, 0)
-    write_plan(path, job.request, plan)
+    path.write_text(plan_text(job.request, plan, job.run))
     assert prepare_job(Inputs(image=image, plan=path, store=store)).plan == plan
     content = json.loads(path.read_text())
     content["records"]["prompts"][0]["index"] = 7
@@ -105,7 +105,7 @@ def test_a_plan_keeps_its_view(image: Path, tmp_path: Path) -> None:
     store, path = str(tmp_path / "store"), tmp_path / "plan.json"
     job = prepare_job(Inputs(image=image, parts=["hat"], camera="elevation=5", store=store))
     plan = run_stage("plan", {"request": job.request}, job.config.plan, job.store, 0)
-    write_plan(path, job.request, plan)
+    path.write_text(plan_text(job.request, plan, job.run))
     again = prepare_job(Inputs(image=image, plan=path, store=store))
     assert again.request == job.request
     same = prepare_job(Inputs(image=image, plan=path, camera="elevation=5", store=store))
@@ -131,7 +131,7 @@ def test_a_known_scene_can_be_planned_and_the_plan_run(tmp_path: Path) -> None:
     assert [(each.name, each.hidden) for each in job.request.components] == [("ball", "smooth")]
     plan = run_stage("plan", {"request": job.request}, job.config.plan, job.store, 0)
     assert "smooth" in plan.prompts[0].prompt  # the user's words are in the prompt too
-    write_plan(path, job.request, plan)
+    path.write_text(plan_text(job.request, plan, job.run))
     again = prepare_job(Inputs(truth=scene, plan=path, store=store))
     assert (again.request, again.plan) == (job.request, plan)
     with pytest.raises(InputError, match="the plan says which parts"):

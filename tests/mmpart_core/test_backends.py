@@ -33,5 +33,5 @@ def test_unknown_setting_names_the_known_ones(journal: Any) -> None:
 
 
 def test_unfitting_setting_is_named(journal: Any) -> None:
-    with pytest.raises(ConfigError, match=r"mesh\.level: at most 0\.1 expected, got 3"):
+    with pytest.raises(ConfigError, match=r"mesh\.level: -0\.1 to 0\.1 expected, got 3"):
         backends.check_settings("mesh", "counting", {"level": 3})

@@ -10,12 +10,19 @@ from PIL import Image
 
 from mmpart_core.errors import InputError
 from mmpart_core.intake.components import parse_part
-from mmpart_core.intake.plan_file import check_plan, read_plan_file, write_plan
+from mmpart_core.intake.plan_file import PlannedRun, check_plan, plan_text, read_plan_file
 from mmpart_core.intake.request import build_request
 from mmpart_core.plan.backends.template import Settings, TemplatePlanner
 from mmpart_core.plan.stage import plan_parts
 from mmpart_core.records import ObjectRequest, PartPlan
 from mmpart_core.storage.memory_store import MemoryStore
+
+
+RUN = PlannedRun(profile="local", settings=("reconstruct.steps=0",), seed=5)
+
+
+def write_plan(path: Path, request: ObjectRequest, plan: PartPlan) -> None:
+    path.write_text(plan_text(request, plan, RUN), encoding="utf-8")
 
 
 def planned(
@@ -45,6 +52,7 @@ def test_unedited_plan_comes_back_the_same(tmp_path: Path) -> None:
     planned_file = read_plan_file(tmp_path / "plan.json")
     check_plan(planned_file, request, store)
     assert planned_file.plan == plan
+    assert planned_file.run == RUN
 
 
 def test_edited_prompts_are_taken_over(tmp_path: Path) -> None:
@@ -101,6 +109,9 @@ def test_plan_for_another_image_or_list_is_refused(tmp_path: Path) -> None:
         (lambda c: c["records"]["prompts"].pop(), "differing: 'man'"),
         (lambda c: c["records"]["prompts"][0].update(index=1), "does not fit the list"),
         (lambda c: c["view"].update(fov_deg="wide"), "'view' was altered"),
+        (lambda c: c["run"].update(seed=-1), r"run\.seed: at least 0 expected, got -1"),
+        (lambda c: c["run"].update(steps=3), r"run\.steps: no such setting"),
+        (lambda c: c["run"].update(settings="a=1"), r"run\.settings: a list expected"),
         (lambda c: c["records"].update(cost_usd="much"), r"records\.cost_usd"),
         (lambda c: c["records"]["prompts"][1].update(counts=[1, 3]), "counts differ"),
     ],
@@ -123,5 +134,3 @@ def test_text_that_is_no_json_names_the_line(tmp_path: Path) -> None:
         read_plan_file(path)
     with pytest.raises(InputError, match="no such file"):
         read_plan_file(tmp_path / "none.json")
-    with pytest.raises(InputError, match="cannot be written"):
-        write_plan(tmp_path / "no folder" / "plan.json", request, plan)
