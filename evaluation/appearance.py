@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from evaluation.functional import images, perceptual
 from evaluation.functional.counts import plain_name
-from evaluation.functional.perceptual import PerceptualModels, Unscored
+from evaluation.functional.perceptual import NO_CLIP, PerceptualModels, Unscored
 from evaluation.looks import Look, covered_psnr, look
 from evaluation.photo import score_photo
 from evaluation.scoring.collected import Collected
@@ -21,7 +21,6 @@ from mmpart_core.records import Camera
 VIEW_METRICS = ("psnr_db", "ssim", "silhouette_iou", "lpips", "clip_image")
 INPUT_METRICS = ("input_psnr_db", "input_ssim", "input_silhouette_iou", "input_lpips")
 NO_CAMERA = "the prediction does not say where its input camera stood"
-NO_CLIP = "CLIP weights are not configured"
 NOT_ASKED = "renders were not asked for"
 
 

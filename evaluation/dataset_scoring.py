@@ -14,6 +14,7 @@ from evaluation.appearance import AppearanceOptions
 from evaluation.loaders import Dataset, open_dataset
 from evaluation.loaders.files import UpAxis
 from evaluation.loaders.predictions import PredictionFolder
+from evaluation.models.model_files import ModelFiles, open_models
 from evaluation.objects import GroundTruthObject, Prediction, PredictionFrame
 from evaluation.protocol import Protocol
 from evaluation.rows import ObjectScore, ScoreRow
@@ -52,12 +53,16 @@ class ScoreInputs(Record):
 
 
 class LookOptions(Record):
-    """From where renders are compared; see ``appearance.AppearanceOptions``."""
+    """From where renders are compared, and by which models; see ``appearance.AppearanceOptions``.
+
+    The models' digests are in the protocol, and with it in the key; their paths are in no key.
+    """
 
     azimuths_deg: tuple[float, ...] = (45.0, 135.0, 225.0, 315.0)
     elevation_deg: float = Field(default=20.0, gt=-90.0, lt=90.0)
     fov_deg: float = Field(default=30.0, gt=1.0, lt=120.0)
     size_px: int = Field(default=256, ge=16, le=2048)
+    models: ModelFiles = ModelFiles()
 
 
 class Fingerprint(Record):
@@ -101,7 +106,7 @@ def score_key(digest: str, protocol: Protocol, look: LookOptions | None) -> str:
         "score_version": SCORE_VERSION,
         "pair": digest,
         "protocol": protocol.model_dump(mode="json"),
-        "look": look,
+        "look": look.model_dump(exclude={"models"}) if look else None,
     }
     return f"score-{hashlib.sha256(canonical_json(content).encode()).hexdigest()}"
 
@@ -119,11 +124,17 @@ def score_files(
 
     Raises:
         InputError: the truth cannot be read, or the files changed since they were digested.
+        ConfigError: a model cannot be opened here.
     """
     pair, fault = _prepared(inputs, digest)  # pyright: ignore[reportArgumentType]
-    options = AppearanceOptions(**look.model_dump()) if look else None
+    options = _appearance(look) if look else None
     rows = score_pair(pair, protocol, dataset=_dataset_name(inputs), appearance=options)
     return ObjectScore(rows=tuple(_explained(row, fault) for row in rows))
+
+
+def _appearance(look: LookOptions) -> AppearanceOptions:
+    sight = look.model_dump(exclude={"models"})
+    return AppearanceOptions(**sight, models=open_models(look.models))
 
 
 def load_pair(inputs: ScoreInputs) -> tuple[GroundTruthObject, Prediction | None]:

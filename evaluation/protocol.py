@@ -51,6 +51,8 @@ class Protocol(BaseModel):
             rate (``successes_only``).
         levels: which of part, group (same label) and object (union) are scored.
         metrics: which metrics are taken.
+        lpips_model: SHA-256 of the LPIPS weights; empty leaves LPIPS unscored.
+        clip_model: SHA-256 of the CLIP model's files; empty leaves CLIP unscored.
         note: what the source leaves open and how it was read here.
     """
 
@@ -77,6 +79,8 @@ class Protocol(BaseModel):
         "chamfer", "f_score", "normal_consistency", "volume_iou", "bbox_iou", "placement",
         "shape_alone", "topology", "penetration", "mutual_iou", "names", "appearance",
     )  # fmt: skip
+    lpips_model: str = ""
+    clip_model: str = ""
     note: str = ""
 
     @property
@@ -189,5 +193,10 @@ def describe_protocol(protocol: Protocol) -> str:
         "Failed parts count at the worst value."
         if protocol.failure_policy == "worst"
         else "Failed parts count in the success rate only.",
+        *(
+            f"{name} by the model with SHA-256 {digest[:12]}…."
+            for name, digest in (("LPIPS", protocol.lpips_model), ("CLIP", protocol.clip_model))
+            if digest
+        ),
     ]
     return " ".join([*sentences, protocol.note]).strip()

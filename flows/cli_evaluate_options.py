@@ -37,6 +37,17 @@ class ScoringOptions:
         bool,
         typer.Option("--appearance/--no-appearance", help="Also compare renders of both sides."),
     ] = True
+    lpips: Annotated[
+        Path | None,
+        typer.Option(
+            help="ImageNet weights of torchvision's alexnet, vgg16 or squeezenet1_1, for LPIPS.",
+            show_default=False,
+        ),
+    ] = None
+    clip: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a CLIP model, for CLIP scores.", show_default=False),
+    ] = None
     pool: Annotated[
         Literal["auto", "here", "processes", "dask"],
         typer.Option(help="Where scores are computed; auto: processes unless objects are few."),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evaluation.dataset_scoring import LookOptions
 from evaluation.loaders import LAYOUTS, detect_layout, open_dataset
+from evaluation.models.model_files import ModelFiles, find_models, open_models, with_models
 from evaluation.protocol import MMPART, PRESETS, Protocol
 from flows.attribution_rungs import TRUTH_KIND, build_rungs, parse_stages
 from flows.cli_evaluate_options import (
@@ -187,6 +188,7 @@ def job_of(
         StorageError: the store cannot be used.
     """
     protocols = parse_protocols(scoring.protocol or ())
+    models = _opened_models(scoring, protocols)
     _check_pool(scoring)
     store = scoring.store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     check_store_address(store)
@@ -196,10 +198,29 @@ def job_of(
     return EvaluationJob(
         dataset=str(scoring.dataset), layout=data.layout, dataset_name=data.name,
         object_ids=data.object_ids, rounds=rounds, frame=found.frame, up=found.up,
-        protocols=protocols, look=LookOptions() if scoring.appearance else None, store=store,
+        protocols=tuple(with_models(each, models) for each in protocols),
+        look=LookOptions(models=models) if scoring.appearance else None, store=store,
         report=str(scoring.report), pool=scoring.pool,
         workers=scoring.workers or os.cpu_count() or 1, scheduler=scoring.scheduler,
     )  # fmt: skip
+
+
+def _opened_models(scoring: ScoringOptions, protocols: Sequence[Protocol]) -> ModelFiles:
+    """The models for appearance, opened once so that a broken one is told before work begins."""
+    given = [name for name in ("lpips", "clip") if getattr(scoring, name) is not None]
+    if not given:
+        return ModelFiles()
+    if not scoring.appearance:
+        raise ConfigError(f"--{given[0]}: has no use with --no-appearance; leave one of them out")
+    if not any(each.takes("appearance") for each in protocols):
+        names = ", ".join(each.name for each in protocols)
+        raise ConfigError(
+            f"--{given[0]}: protocol {names} compares no renders; leave it out, or add --protocol "
+            f"{MMPART.name}"
+        )
+    found = find_models(scoring.lpips, scoring.clip)
+    open_models(found)
+    return found
 
 
 def _check_pool(scoring: ScoringOptions) -> None:

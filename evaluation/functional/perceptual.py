@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 Image = Float[np.ndarray, "H W 3"]
+NO_LPIPS = "LPIPS weights are not configured; 'mmpart evaluate' takes them with --lpips"
+NO_CLIP = "a CLIP model is not configured; 'mmpart evaluate' takes one with --clip"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class PerceptualModels:
 def lpips(prediction: Image, truth: Image, models: PerceptualModels) -> float | Unscored:
     """Learned perceptual distance of two images."""
     if models.lpips is None:
-        return Unscored("LPIPS weights are not configured")
+        return Unscored(NO_LPIPS)
     return float(models.lpips(prediction, truth))
 
 
@@ -47,7 +49,7 @@ def clip_image_similarity(
 ) -> float | Unscored:
     """Cosine of the CLIP embeddings of two images."""
     if models.clip_image is None:
-        return Unscored("CLIP weights are not configured")
+        return Unscored(NO_CLIP)
     return float(models.clip_image(prediction, truth))
 
 
@@ -56,5 +58,5 @@ def clip_text_similarity(
 ) -> float | Unscored:
     """Cosine of the CLIP embeddings of a part's render and its name."""
     if models.clip_text is None:
-        return Unscored("CLIP weights are not configured")
+        return Unscored(NO_CLIP)
     return float(models.clip_text(prediction, text))

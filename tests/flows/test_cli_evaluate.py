@@ -63,6 +63,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["evaluate", "data", "-p", "nosuch"], "--predictions 'nosuch'"),
         (["evaluate", "data", "-p", "made", "--protocol", "best"], "expected one of mmpart"),
         (["evaluate", "data", "-p", "made", "--loader", "best"], "expected one of part-obj"),
+        (["evaluate", "data", "-p", "made", "--lpips", "nosuch.pth"], "a file expected, there is"),
+        (["evaluate", "data", "-p", "made", "--clip", "made"], "config.json expected in it"),
+        (["evaluate", "data", "-p", "made", "--clip", "x", "--no-appearance"], "--no-appearance"),
+        (
+            ["evaluate", "data", "-p", "made", "--lpips", "x", "--protocol", "midi"],
+            "--lpips: protocol midi compares no renders",
+        ),
         (["evaluate", "data", "-p", "made", "--only", "three"], "no such object among 2"),
         (["evaluate", "data", "-p", "made", "--report", "data/one.glb"], "this is a file"),
         (["evaluate", "data", "-p", "made", "--pool", "dask"], "--scheduler"),
