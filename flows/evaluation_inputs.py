@@ -17,7 +17,7 @@ from flows.cli_evaluate_options import (
     given_options,
 )
 from flows.evaluation_job import EvaluationJob, Generation, Round
-from flows.evaluation_output import check_outputs, check_report
+from flows.evaluation_output import check_apart_from_data, check_outputs, check_report
 from flows.inputs import (
     DEFAULT_STORE,
     STORE_VARIABLE,
@@ -192,6 +192,7 @@ def job_of(
     _check_pool(scoring)
     store = scoring.store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     check_store_address(store)
+    check_apart_from_data(scoring.report, scoring.dataset, "--report")
     check_report(scoring.report, scoring.overwrite, store)
     open_store(store).probe()
     found = predictions or PredictionOptions()

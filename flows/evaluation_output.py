@@ -25,9 +25,10 @@ def check_outputs(job: EvaluationJob, output: Path, overwrite: bool) -> None:
         overwrite: write although a folder holds another object, or other files.
 
     Raises:
-        ConfigError: a folder cannot be a destination; says what to do.
+        ConfigError: a folder cannot be a destination, or lies in the data set; says what to do.
         StorageError: the store cannot be used.
     """
+    check_apart_from_data(output, Path(job.dataset), "--output")
     example = f"{output}-2"
     for object_id in job.object_ids:
         request: ObjectRequest | None = None
@@ -42,6 +43,24 @@ def check_outputs(job: EvaluationJob, output: Path, overwrite: bool) -> None:
             if request is None:
                 break
             check_output(place, job.store, request, overwrite=False, example=example)
+
+
+def check_apart_from_data(folder: Path, dataset: Path, option: str) -> None:
+    """Refuse to write into a data set: the next run would take what lies there for true objects.
+
+    Args:
+        folder: to be written.
+        dataset: folder of the data set.
+        option: the option that named the folder, for the message.
+
+    Raises:
+        ConfigError: it is or lies in the data set.
+    """
+    if folder.expanduser().resolve().is_relative_to(dataset.expanduser().resolve()):
+        raise ConfigError(
+            f"{option} '{folder}': is or lies in the data set '{dataset}', whose next evaluation "
+            "would take it for true objects; choose a folder outside it"
+        )
 
 
 def check_report(report: Path, overwrite: bool, store_url: str | None = None) -> None:

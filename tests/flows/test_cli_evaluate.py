@@ -71,7 +71,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "--lpips: protocol midi compares no renders",
         ),
         (["evaluate", "data", "-p", "made", "--only", "three"], "no such object among 2"),
-        (["evaluate", "data", "-p", "made", "--report", "data/one.glb"], "this is a file"),
+        (["evaluate", "data", "-p", "made", "--report", "made/one.glb"], "this is a file"),
+        (["evaluate", "data", "-p", "made", "--report", "data/report"], "in the data set 'data'"),
+        (["evaluate", "data", "-p", "made", "--report", "made/../data"], "in the data set 'data'"),
+        (["evaluate", "data", "--generate", "-o", "data/out"], "--output 'data/out': is or lies"),
+        (["evaluate", "data", "--generate", "-o", "link/out"], "--output 'link/out': is or lies"),
+        (["attribute", "data", "-o", "data"], "--output 'data': is or lies in the data set"),
+        (["attribute", "data", "-r", "data/a"], "--report 'data/a': is or lies in the data set"),
         (["evaluate", "data", "-p", "made", "--pool", "dask"], "--scheduler"),
         (["evaluate", "data", "-p", "made", "--store", "nosuch://x"], "nosuch://x"),
         (["evaluate", "data", "--generate", "--profile", "nosuch"], "profile 'nosuch'"),
@@ -90,6 +96,7 @@ def test_unusable_input_is_one_message_and_status_2(
     arguments: list[str], message: str, here: Path
 ) -> None:
     (here / "empty").mkdir()
+    (here / "link").symlink_to("data")
     result = mmpart(*arguments)
     assert result.exit_code == 2, result.output
     assert message in result.stderr
