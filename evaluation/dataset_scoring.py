@@ -216,8 +216,13 @@ def _digest(
     truth: GroundTruthObject, prediction: Prediction | None, fault: str | None, dataset: str
 ) -> str:
     known = replace(prediction, cost={}) if prediction else None
+    return content_digest([dataset, fault, truth, known])
+
+
+def content_digest(value: Any) -> str:
+    """SHA-256 of everything in an object, prediction or list of such, arrays included."""
     sha = hashlib.sha256()
-    for piece in _bytes_of([dataset, fault, truth, known]):
+    for piece in _bytes_of(value):
         sha.update(len(piece).to_bytes(8, "big"))
         sha.update(piece)
     return sha.hexdigest()

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from evaluation.dataset_scoring import opened_dataset
 from evaluation.reporting.tables import ROWS_FILE
+from flows.drawn_objects import draw_object
 from flows.evaluation_facts import RUN_FILE
 from flows.evaluation_job import EvaluationJob, Generation
 from flows.output_folder import check_folder, check_output, check_place, names_in, refuse_foreign
-from flows.truth_requests import request_of_object
 from mmpart_core.errors import ConfigError, MMPartError, StorageError
 from mmpart_core.records import ObjectRequest
 from mmpart_core.storage.opening import open_store
@@ -17,7 +17,7 @@ def check_outputs(job: EvaluationJob, output: Path, overwrite: bool) -> None:
     """Hold each object's folder to the rule of ``mmpart generate``, before any is made.
 
     A folder with the same object, made from the same picture of the same truth, is gone on with.
-    Objects are drawn here only where something lies in their folder.
+    Objects are drawn here only where something lies in their folder, and never twice.
 
     Args:
         job: its store is open; its rounds differ in back-ends, not in what is drawn.
@@ -92,10 +92,7 @@ def _request(job: EvaluationJob, made: Generation, object_id: str) -> ObjectRequ
     """What will be asked; None where the object cannot be made, so that nothing is written."""
     try:
         truth = opened_dataset(job.dataset, job.layout).load(object_id)
-        return request_of_object(
-            truth, made.view, "none", open_store(job.store),
-            size_px=made.size_px, keep_truth=made.keep_truth,
-        )  # fmt: skip
+        return draw_object(truth, made, open_store(job.store))
     except (ConfigError, StorageError):
         raise
     except MMPartError:

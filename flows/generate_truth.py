@@ -6,10 +6,10 @@ from typing import Any
 from prefect.logging import get_run_logger
 
 from evaluation.dataset_scoring import opened_dataset
+from flows.drawn_objects import draw_object
 from flows.evaluation_job import EvaluationJob, Generation, Round
 from flows.evaluation_progress import evaluation_listener
 from flows.generate_object import generate_object
-from flows.truth_requests import request_of_object
 from mmpart_core.errors import ConfigError, InputError, StorageError
 from mmpart_core.output import manifest
 from mmpart_core.output.bundle import own_files, write_bundle
@@ -58,10 +58,7 @@ def _generate(
     except InputError:
         return None, None
     try:
-        request = request_of_object(
-            truth, made.view, made.regions, open_store(job.store),
-            size_px=made.size_px, keep_truth=made.keep_truth,
-        )  # fmt: skip
+        request = draw_object(truth, made, open_store(job.store))
         result = generate_object(
             request=request, config=made.config, store=job.store, seed=made.seed
         )

@@ -138,7 +138,7 @@ def test_a_command_as_it_is_published(
         (["-p", "made", "--report", "made"], "--report 'made': holds files that are no result"),
         (["-p", "made", "--report", "/proc/report"], "--report '/proc/report': nothing can be"),
         (["--generate", "-o", "store/out"], "--output 'store/out/lamp': is or lies in the store"),
-        (["--generate", "-o", "data/lamp.glb"], "'lamp.glb' above it is a file"),
+        (["--generate", "-o", "made/lamp.glb"], "'lamp.glb' above it is a file"),
     ],
 )
 def test_what_has_no_effect_and_what_cannot_be_written_is_refused(
