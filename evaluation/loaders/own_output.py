@@ -12,7 +12,7 @@ from mmpart_core.records import Camera
 MANIFEST = "manifest.json"
 SCHEMA = "mmpart.manifest"
 TRUE_PLACEMENT = "groundtruth/"
-TOTALS = ("seconds", "cost_usd", "gpu_seconds", "tokens", "peak_memory_mib", "peak_gpu_memory_mib")
+TOTALS = ("seconds", "cost_usd")
 
 
 def is_own_output(folder: Path) -> bool:
@@ -99,15 +99,21 @@ def _why(part: dict[str, Any], manifest: dict[str, Any]) -> str:
 
 
 def _cost(manifest: dict[str, Any]) -> dict[str, float]:
-    """What making it took, as far as it is known: an absent value is unknown, never 0."""
+    """What making it took, as far as it is known: an absent value is unknown, never 0.
+
+    Money is split by stage only where there was any: 0 in all is 0 in each.
+    """
     runs = [*manifest["stages"], *(run for part in manifest["parts"] for run in part["stages"])]
     cached = {run["stage"] for run in runs if run.get("cached")}
     cost: dict[str, float] = {}
+    paid = any(run["cost_usd"] for run in runs)
+    fields = {"s": "seconds", "usd": "cost_usd"} if paid else {"s": "seconds"}
     for run in runs:
         if run["stage"] not in cached:
-            key = f"{run['stage']}_s"
-            cost[key] = cost.get(key, 0.0) + float(run["seconds"])
+            for ending, field in fields.items():
+                key = f"{run['stage']}_{ending}"
+                cost[key] = cost.get(key, 0.0) + float(run[field])
     if not cached:
         totals = manifest["totals"]
-        cost = {name: float(totals[name]) for name in TOTALS if totals.get(name) is not None} | cost
+        cost = {name: float(totals[name]) for name in TOTALS} | cost
     return cost

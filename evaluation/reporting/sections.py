@@ -50,14 +50,14 @@ class CostSection:
 
     Attributes:
         chart: mean time per stage.
-        totals: all of ``metric_facts.COST_METRICS``; None for what no row knows.
+        totals: of ``metric_facts.COST_METRICS`` those that some row knows.
         stages: what rows know per stage.
         units: by metric.
         published: times of other methods.
     """
 
     chart: str
-    totals: tuple[tuple[str, MetricSummary | None], ...]
+    totals: tuple[MetricSummary, ...]
     stages: tuple[MetricSummary, ...]
     units: dict[str, str]
     published: tuple[PublishedTime, ...]
@@ -247,11 +247,12 @@ def _cost(levels: Sequence[LevelSummary]) -> CostSection | None:
         for stage in _STAGES
         if (summary := whole.metric(f"{stage}_s")) is not None
     }
-    totals = tuple((name, whole.metric(name)) for name in COST_METRICS)
+    known = (whole.metric(name) for name in COST_METRICS)
+    totals = tuple(each for each in known if each is not None)
     others = tuple(each for each in whole.metrics if is_stage_cost(each.metric, _STAGES))
-    if not others and not any(each for _, each in totals):
+    if not others and not totals:
         return None
-    names = [*COST_METRICS, *(each.metric for each in others)]
+    names = [each.metric for each in (*totals, *others)]
     units = {name: facts_of(name, whole.protocol).unit for name in names}
     chart = charts.bars(stages, "Mean time per stage and object", "s") if stages else ""
     return CostSection(chart, totals, others, units, PUBLISHED_TIMES)

@@ -119,12 +119,14 @@ def own_output(folder: Path, stages: list[dict[str, Any]], **totals: float) -> N
 
 def test_cost_is_in_rows_and_in_no_key(folders: tuple[Path, Path]) -> None:
     (folders[1] / "chair.glb").unlink()
-    plan = {"stage": "plan", "seconds": 1.0, "cached": False}
-    own_output(folders[1] / "chair", [plan, {"stage": "mesh", "seconds": 2.0, "cached": False}],
-               gpu_seconds=1.5, tokens=700)  # fmt: skip
+    plan, mesh = (
+        {"stage": stage, "seconds": seconds, "cost_usd": 0.0, "cached": False}
+        for stage, seconds in (("plan", 1.0), ("mesh", 2.0))
+    )
+    own_output(folders[1] / "chair", [plan, mesh], cost_usd=0.0)
     made = fingerprint(inputs(folders))
     assert made.cost == {
-        "seconds": 3.0, "cost_usd": 0.5, "gpu_seconds": 1.5, "tokens": 700.0, "plan_s": 1.0,
+        "seconds": 3.0, "cost_usd": 0.0, "plan_s": 1.0,
         "mesh_s": 2.0,
     }  # fmt: skip
     rows = score_files(inputs(folders), made.digest, SMALL, None).rows
@@ -133,7 +135,7 @@ def test_cost_is_in_rows_and_in_no_key(folders: tuple[Path, Path]) -> None:
     assert with_cost(rows[0], made.cost) == rows[0]
     (folders[1] / "chair" / "manifest.json").unlink()
     (folders[1] / "chair").rmdir()
-    own_output(folders[1] / "chair", [plan, {"stage": "mesh", "seconds": 0.0, "cached": True}])
+    own_output(folders[1] / "chair", [plan, {**mesh, "seconds": 0.0, "cached": True}])
     again = fingerprint(inputs(folders))
     assert again.cost == {"plan_s": 1.0}
     assert again.digest == made.digest

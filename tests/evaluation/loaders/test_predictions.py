@@ -102,7 +102,7 @@ def _own_folder(folder: Path, chair: Parts, azimuth: float = 40.0, **changes: ob
     turned = transforms.rotation_z(-azimuth) @ to_unit
     made = {n: m.transformed(turned) for n, m in chair.items() if n != "back"}
     _write_glb(folder / "object.glb", made)
-    run = {"stage": "mesh", "seconds": 1.5}
+    run = {"stage": "mesh", "cached": False, "seconds": 1.5, "cost_usd": 0.0}
     parts = [
         {"component": name, "state": "made", "placement": {"scale": 1.0}, "failure": None,
          "stages": [run]}
@@ -115,7 +115,8 @@ def _own_folder(folder: Path, chair: Parts, azimuth: float = 40.0, **changes: ob
     manifest = {
         "schema": "mmpart.manifest", "schema_version": 1, "name": "chair", "complete": False,
         "request": {"view": {"azimuth_deg": azimuth}, "truth_scene": "0" * 64},
-        "parts": parts, "stages": [{"stage": "plan", "seconds": 0.25}],
+        "parts": parts,
+        "stages": [{"stage": "plan", "cached": False, "seconds": 0.25, "cost_usd": 0.02}],
         "assembly": {"camera": None}, "failures": [],
         "totals": {"seconds": 4.75, "cost_usd": 0.02}, **changes,
     }  # fmt: skip
@@ -138,6 +139,8 @@ def test_our_own_output_comes_back_to_the_truth_with_failures_and_cost(
     assert (whole["seconds"], whole["cost_usd"], whole["mesh_s"], whole["plan_s"]) == (
         4.75, 0.02, 4.5, 0.25,
     )  # fmt: skip
+    assert (whole["plan_usd"], whole["mesh_usd"]) == (0.02, 0.0)
+    assert not {"tokens", "gpu_seconds", "peak_memory_mib"} & set(whole)
 
 
 def test_our_own_output_without_an_assembled_object_is_all_failures(
