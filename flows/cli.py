@@ -26,6 +26,7 @@ from flows.cli_options import (
 )
 from flows.cli_plan import plan_job, plan_target
 from flows.cli_prefect import import_prefect
+from flows.cli_profiles import ShownProfile, print_profiles
 from flows.cli_run import (
     INCOMPLETE,
     errors_end_with,
@@ -34,9 +35,6 @@ from flows.cli_run import (
 )
 from flows.inputs import prepare_job
 from flows.output_folder import check_output
-from flows.profiles import find_config, preset_lines, profile_names
-from mmpart_core.backends import STAGES
-from mmpart_core.errors import ConfigError
 
 app = typer.Typer(
     cls=OneLineGroup,
@@ -90,19 +88,10 @@ def doctor(
 
 
 @app.command()
-def profiles() -> None:
-    """The profiles that come with MMPart, the back-ends they choose, and presets of training."""
-    console = Console(highlight=False)
-    for name in profile_names():
-        try:
-            config = find_config(name)
-        except ConfigError as error:
-            console.print(f"{name}: not usable here: {error}", markup=False, soft_wrap=True)
-            continue
-        kinds = " ".join(f"{stage}={config.choice(stage).kind}" for stage in STAGES)
-        console.print(f"{name}: {kinds}", markup=False, soft_wrap=True)
-        for line in preset_lines(config):
-            console.print(f"  {line}", markup=False, soft_wrap=True)
+def profiles(profile: ShownProfile = None) -> None:
+    """What there is to set: profiles, the back-ends they choose, and each back-end's settings."""
+    with errors_end_with(UNUSABLE, Console(stderr=True)):
+        print_profiles(Console(highlight=False), profile)
 
 
 @app.command()

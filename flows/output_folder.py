@@ -30,8 +30,8 @@ def check_output(
 
     A destination holds the files of one object. The same object (name and source are equal) is
     replaced in place. Hidden files, sub-folders other than ``parts`` and the log of a run that
-    broke off do not count as something else, nor do files beside the same object's that would
-    not be written over.
+    broke off do not count as something else, nor does another object's run that made no part, nor
+    do files beside the same object's that would not be written over.
 
     Args:
         output: a folder, or an address that fsspec knows.
@@ -173,8 +173,9 @@ def _check_content(output: str, request: ObjectRequest, advice: str) -> None:
     if earlier is None:
         refuse_foreign(output, "--output", found, advice)
         return
+    made = [name for name in own_files(content) & set(found) if name.endswith(".glb")]
     difference = _difference(earlier, request)
-    if difference:
+    if made and difference:
         raise ConfigError(
             f"--output '{output}': holds another object ({difference}), one folder per object "
             f"expected; choose another folder, such as '{advice}', or replace what is there with "

@@ -5,7 +5,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from mmpart_core import backends
 from mmpart_core.config import PipelineConfig, read_profile
 from mmpart_core.errors import ConfigError
 from mmpart_core.plain_yaml import parse_yaml
@@ -58,14 +57,3 @@ def parse_setting(text: str, source: str = "--set") -> tuple[str, Any]:
     if not equals or not name.strip():
         raise ConfigError(f"{source} {quoted(text)}: expected <stage>.<setting>=<value>")
     return name.strip(), parse_yaml(value, f"{source} {shortened(name)}", ConfigError)
-
-
-def preset_lines(config: PipelineConfig) -> list[str]:
-    """A line per stage whose back-end has presets: what they are, in its own words."""
-    lines: list[str] = []
-    for stage in backends.STAGES:
-        module = backends.find_module(stage, config.choice(stage).kind)
-        preset = module.Settings.model_fields.get("preset")
-        if preset is not None and preset.description:
-            lines.append(f"{stage}.preset: {' '.join(preset.description.split())}")
-    return lines

@@ -61,10 +61,13 @@ class WholeFrame:
     Attributes:
         object_from_whole: similarity without rotation.
         estimated: False where the two frames are one.
+        mismatch_px: how far the box around the parts is from the one that the views show, mean
+            over sides and views, in pixels of a 320 px view.
     """
 
     object_from_whole: Float[np.ndarray, "4 4"]
     estimated: bool
+    mismatch_px: float
 
 
 def estimate_whole_frame(
@@ -106,12 +109,12 @@ def estimate_whole_frame(
             best, energy = start, value
     best, energy = _refine(judge, best, energy)
     if energy > (1.0 - _WORTHWHILE) * unmoved:
-        return WholeFrame(np.eye(4), estimated=False)
-    return WholeFrame(best.object_from_part(camera), estimated=True)
+        return WholeFrame(np.eye(4), False, judge.mismatch_px(same))
+    return WholeFrame(best.object_from_part(camera), True, judge.mismatch_px(best))
 
 
 class _Judge:
-    """Gives the energy of a frame: parts placed in it quickly, and the boxes they fill."""
+    """Compares a frame with the views: parts placed in it quickly, and the boxes they fill."""
 
     def __init__(
         self,
@@ -126,6 +129,13 @@ class _Judge:
         self._settings = replace(settings, steps=_STEPS)
 
     def energy(self, pose: SightPose) -> float:
+        energy, mismatch_px = self._compare(pose)
+        return energy + _BOX_WEIGHT * mismatch_px
+
+    def mismatch_px(self, pose: SightPose) -> float:
+        return self._compare(pose)[1]
+
+    def _compare(self, pose: SightPose) -> tuple[float, float]:
         object_from_whole = pose.object_from_part(self._camera)
         witnesses = [
             whole_evidence.moved_witness(witness, object_from_whole) for witness in self._witnesses
@@ -134,7 +144,7 @@ class _Judge:
         energy = search.place_alone()
         points = search.points()
         boxes = [whole_evidence.box_mismatch(witness, points) for witness in witnesses]
-        return energy + _BOX_WEIGHT * float(np.mean(boxes))
+        return energy, float(np.mean(boxes))
 
 
 def _refine(judge: _Judge, pose: SightPose, energy: float) -> tuple[SightPose, float]:

@@ -1,6 +1,7 @@
 """Reads the source image: PNG, JPEG or WebP of any size, as RGBA."""
 
 import io
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -15,6 +16,9 @@ from mmpart_core.quoting import quoted
 
 # Below Pillow's own bomb warning (89.5 million), so that this limit always speaks first.
 MAX_PIXELS = 89_000_000
+# A part that takes an eighth of the side still has a few pixels of its own at this size; below it,
+# outlines have no shape that could be told apart, completed or lifted.
+MIN_SIDE_PX = 32
 # An 8-bit RGBA image of so many pixels that does not compress at all.
 MAX_BYTES = 4 * MAX_PIXELS
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -69,6 +73,29 @@ def image_size(source: Path | bytes) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
+def check_size(source: Path | bytes, original: tuple[int, int], working: tuple[int, int]) -> None:
+    """Refuse an image too small to tell parts apart.
+
+    Args:
+        source: the image, for the message.
+        original: width and height as given.
+        working: width and height as it is worked on.
+
+    Raises:
+        InputError: the shorter working side has fewer than ``MIN_SIDE_PX`` pixels.
+    """
+    if min(working) >= MIN_SIDE_PX:
+        return
+    came = f"{original[0]}x{original[1]} px"
+    if working != original:
+        came += f", scaled down to {working[0]}x{working[1]} (input.max_side_px={max(working)})"
+    advice = "crop it to the object" if min(original) >= MIN_SIDE_PX else "give a larger picture"
+    raise InputError(
+        f"{_label(source)}: too small to tell parts apart ({came}), at least {MIN_SIDE_PX} px on "
+        f"the shorter side expected; {advice}"
+    )
+
+
 def _label(source: Path | bytes) -> str:
     return "image" if isinstance(source, bytes) else f"image '{source}'"
 
@@ -83,7 +110,7 @@ def _opened(source: Path | bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{label}: {_too_large(str(error))}") from error
+        raise InputError(f"{label}: {_too_large(_pixels_told(error))}") from error
     except _DECODE_FAULTS as error:
         raise InputError(
             f"{label}: not a PNG, JPEG or WebP image, or its header is damaged ({len(data)} bytes "
@@ -95,6 +122,12 @@ def _opened(source: Path | bytes) -> Image.Image:
     if width * height > MAX_PIXELS:
         raise InputError(f"{label}: {_too_large(f'{width}x{height} px')}")
     return image
+
+
+def _pixels_told(error: Exception) -> str:
+    """The number of pixels in Pillow's words, in ours; it opens no such image to be asked."""
+    told = re.search(r"\((\d+) pixels\)", str(error))
+    return f"{int(told[1]) / 1e6:.0f} million pixels" if told else "its header says so"
 
 
 def _too_large(what: str) -> str:

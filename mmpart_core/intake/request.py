@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmpart_core.config import InputConfig
 from mmpart_core.intake.components import ComponentEntry, check_components
-from mmpart_core.intake.image import image_size, read_image
+from mmpart_core.intake.image import check_size, image_size, read_image
 from mmpart_core.intake.names import slug
 from mmpart_core.intake.region_hints import resolve_region
 from mmpart_core.records import ComponentRequest, InputView, ObjectRequest
@@ -41,6 +41,7 @@ def build_request(
     pixels = read_image(image, config.max_side_px)
     height, width = pixels.shape[:2]
     original = image_size(image)
+    check_size(image, original, (width, height))
     stem = image.stem if isinstance(image, Path) else "object"
     return ObjectRequest(
         name=slug(name or stem),

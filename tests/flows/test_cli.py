@@ -143,9 +143,37 @@ def test_profiles_are_complete(name: str) -> None:
     assert all(config.choice(stage).kind for stage in STAGES)
 
 
-def test_profiles_and_version_are_printed(mmpart: Any) -> None:
+def test_profiles_lists_every_setting_once_in_80_columns(mmpart: Any) -> None:
     listed = mmpart("profiles").stdout
-    assert "local: plan=template isolate=regions" in listed
-    assert "reconstruct.preset:" in listed
-    assert "'preview' is" in listed
+    lines = [line.rstrip() for line in listed.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert "--set stage.setting=value" in listed
+    config = find_config("local")
+    for stage in STAGES:
+        choice = config.choice(stage)
+        assert f"\n  {stage}: {choice.kind}. " in listed
+        for name in choice.settings:
+            assert any(line.startswith(f"    {name} = ") for line in lines), name
+    assert listed.count("    max_faces = 10000 ") == 1
+    assert listed.count("'preview' is") == 1
+    assert "  mesh: flexicubes, as in local" in listed
+    assert "Or mesh.kind=kaolin, marching_cubes." in " ".join(listed.split())
+    assert "    workers = 2 " in listed
+
+
+def test_one_profile_is_shown_with_what_it_changes(tmp_path: Path, mmpart: Any) -> None:
+    source = Path(__file__).resolve().parents[2] / "deployments" / "profiles" / "local.yaml"
+    own = tmp_path / "own.yaml"
+    changed = "settings: {max_faces: 500}\n  kind: flexicubes"
+    own.write_text(source.read_text().replace("kind: flexicubes", changed))
+    listed = mmpart("profiles", own).stdout
+    assert "max_faces = 500" in listed
+    assert "Default: 10000." in listed
+    assert "groundtruth" not in listed.partition("plan:")[0]
+    wrong = mmpart("profiles", "nosuch")
+    assert wrong.exit_code == 2
+    assert wrong.stderr.startswith("mmpart: profile 'nosuch': expected one of groundtruth, local")
+
+
+def test_the_version_is_printed(mmpart: Any) -> None:
     assert mmpart("version").stdout.strip().count(".") == 2

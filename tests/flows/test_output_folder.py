@@ -22,7 +22,10 @@ def manifest_of(request: ObjectRequest, **changes: Any) -> bytes:
     """As much of a manifest as tells one object from another."""
     image = {"sha256": request.image.sha256}
     content = {"image": image, "truth_scene": None, **changes}
-    return json.dumps({"schema": SCHEMA, "name": request.name, "request": content}).encode()
+    files = [{"path": "object.glb"}]
+    return json.dumps(
+        {"schema": SCHEMA, "name": request.name, "request": content, "files": files}
+    ).encode()
 
 
 def test_a_new_an_empty_and_the_same_objects_folder_will_do(
@@ -47,6 +50,7 @@ def test_another_source_of_the_same_name_is_refused(
 ) -> None:
     request = request_of()
     (tmp_path / "manifest.json").write_bytes(manifest_of(request, **changes))
+    (tmp_path / "object.glb").write_text("made")
     with pytest.raises(ConfigError, match=r"another object.*'pair'.*--overwrite"):
         check_output(str(tmp_path), store_url, request, overwrite=False)
     check_output(str(tmp_path), store_url, request, overwrite=True)
@@ -55,8 +59,29 @@ def test_another_source_of_the_same_name_is_refused(
 def test_another_objects_folder_is_refused(request_of: Any, tmp_path: Path, store_url: str) -> None:
     request = request_of()
     (tmp_path / "manifest.json").write_bytes(manifest_of(request))
+    (tmp_path / "object.glb").write_text("made")
     other = request.model_copy(update={"name": "lamp"})
     with pytest.raises(ConfigError, match=r"'pair', not 'lamp'.*/lamp'"):
+        check_output(str(tmp_path), store_url, other, overwrite=False)
+
+
+def test_another_objects_run_that_made_no_part_does_not_count(
+    request_of: Any, tmp_path: Path, store_url: str
+) -> None:
+    request = request_of()
+    failed = json.loads(manifest_of(request))
+    failed["files"] = [{"path": "sheet.png"}, {"path": "index.html"}, {"path": "object.glb"}]
+    (tmp_path / "manifest.json").write_text(json.dumps(failed))
+    for name in ("sheet.png", "index.html", LOG_FILE):
+        (tmp_path / name).write_text("of the run that failed")
+    other = request.model_copy(update={"name": "lamp"})
+    check_output(str(tmp_path), store_url, other, overwrite=False)
+    (tmp_path / "preview.png").write_text("mine")
+    with pytest.raises(ConfigError, match=r"no result of MMPart \(preview\.png\)"):
+        check_output(str(tmp_path), store_url, other, overwrite=False)
+    (tmp_path / "preview.png").unlink()
+    (tmp_path / "object.glb").write_text("made")
+    with pytest.raises(ConfigError, match="'pair', not 'lamp'"):
         check_output(str(tmp_path), store_url, other, overwrite=False)
 
 
@@ -99,6 +124,7 @@ def test_a_prefix_is_held_to_the_same_rule(request_of: Any, s3_server: str) -> N
     with pytest.raises(ConfigError, match=r"photo\.png"):
         check_output(prefix, f"{s3_server}/store", request, overwrite=False)
     target.write_file("manifest.json", manifest_of(request))
+    target.write_file("object.glb", b"made")
     check_output(prefix, f"{s3_server}/store", request, overwrite=False)
     other = request.model_copy(update={"name": "lamp"})
     with pytest.raises(ConfigError, match="'pair', not 'lamp'"):

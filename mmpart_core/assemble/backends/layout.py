@@ -24,6 +24,10 @@ from mmpart_core.geometry.render import RenderScene
 
 _POOR_IOU = 0.6
 _ALPHA_THRESHOLD = 128
+# Views of the whole object frame it anew, so that a scale near 1 says nothing; far from it, they
+# show something else. Good views of the examples leave 2 to 5 of 320 pixels between the boxes.
+_PLAUSIBLE_SCALES = (0.6, 1.6)
+_POOR_MISMATCH_PX = 12.0
 
 
 class Settings(BackendSettings):
@@ -69,7 +73,7 @@ class Settings(BackendSettings):
 class LayoutAssembler:
     """Fits every part to its isolated image, then finds the depths together."""
 
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -87,7 +91,7 @@ class LayoutAssembler:
         fits = [self._fit(task, part, seed + index) for index, part in enumerate(task.parts)]
         fitted_parts = [fitted for fitted, _ in fits]
         settings = self._search_settings()
-        witnesses, warnings = self._witnesses(task, fitted_parts, settings)
+        witnesses, scale, warnings = self._witnesses(task, fitted_parts, settings)
         pairs = self._pairs(task, fitted_parts, seed)
         search = DepthSearch(task.camera, fitted_parts, pairs, witnesses, settings)
         factors = search.run()
@@ -95,7 +99,7 @@ class LayoutAssembler:
         placed = tuple(
             PlacedPart(
                 world_from_object @ fitted.pose.moved(factor).object_from_part(task.camera),
-                _method(len(witnesses)),
+                _method(len(witnesses), scale),
                 _part_warnings(task.parts[index], iou, search, index),
             )
             for index, ((fitted, iou), factor) in enumerate(zip(fits, factors, strict=True))
@@ -149,24 +153,32 @@ class LayoutAssembler:
 
     def _witnesses(
         self, task: AssemblyTask, parts: list[FittedPart], settings: SearchSettings
-    ) -> tuple[tuple[Witness, ...], tuple[str, ...]]:
+    ) -> tuple[tuple[Witness, ...], float, tuple[str, ...]]:
+        """The views, the scale they are fitted at, and what is wrong with them."""
         if task.whole_views is None or not self.settings.use_whole_views:
-            return (), ("depth comes from one image: occlusion order and contact",)
+            return (), 1.0, ("depth comes from one image: occlusion order and contact",)
         object_from_whole: Float[np.ndarray, "4 4"] = np.eye(4)
-        notes: tuple[str, ...] = ()
+        scale, notes = 1.0, ()
         if not task.whole_frame_known:
             frame = whole_frame.estimate_whole_frame(
                 task.whole_views, task.camera, task.foreground, parts, settings
             )
             object_from_whole = frame.object_from_whole
-            if frame.estimated:
-                scale = transforms.similarity_scale(object_from_whole)
-                notes = (
-                    "views of the whole object: drawn at another scale or place than in the image; "
-                    f"fitted to the parts (scale {scale:.2f}) before depth was read from them, "
-                    "nothing to do",
-                )
-        return whole_evidence.prepare_witnesses(task.whole_views, object_from_whole), notes
+            scale = transforms.similarity_scale(object_from_whole)
+            notes = _frame_warnings(scale, frame.mismatch_px)
+        witnesses = whole_evidence.prepare_witnesses(task.whole_views, object_from_whole)
+        return witnesses, scale, notes
+
+
+def _frame_warnings(scale: float, mismatch_px: float) -> tuple[str, ...]:
+    smallest, largest = _PLAUSIBLE_SCALES
+    if smallest <= scale <= largest and mismatch_px <= _POOR_MISMATCH_PX:
+        return ()
+    return (
+        f"views of the whole object fit the parts badly (scale {scale:.2f}, outlines "
+        f"{mismatch_px:.0f} of 320 px apart), so depths are doubtful; refresh multiview, or set "
+        "assemble.use_whole_views=false",
+    )
 
 
 def _middle_depth(task: AssemblyTask) -> float:
@@ -175,11 +187,12 @@ def _middle_depth(task: AssemblyTask) -> float:
     return float(pose[:3, 3] @ pose[:3, 2])
 
 
-def _method(witnesses: int) -> str:
+def _method(witnesses: int, scale: float) -> str:
     image = "scale and position from the isolated silhouette"
-    if witnesses:
-        return f"{image}, depth from {witnesses} views of the whole object and occlusion order"
-    return f"{image}, depth from occlusion order and contact"
+    if not witnesses:
+        return f"{image}, depth from occlusion order and contact"
+    fitted = f", fitted at scale {scale:.2f}," if round(scale, 2) != 1.0 else ""
+    return f"{image}, depth from {witnesses} views of the whole object{fitted} and occlusion order"
 
 
 def _part_warnings(

@@ -57,7 +57,7 @@ class Settings(BackendSettings):
 class RegionIsolator:
     """Divides the object once per image and list, then draws each part from that."""
 
-    VERSION: ClassVar[str] = "6"
+    VERSION: ClassVar[str] = "7"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -205,31 +205,30 @@ def _warnings(
             f"'region: {{box: [left, top, right, bottom]}}' to '{name}'"
         )
     if task.prompt.hidden.strip() and not imagined.any():
-        warnings.append(
-            f"part '{name}': nothing was found in front of it, so its hidden area was not drawn; "
-            + _advice_where_nothing_is_in_front(task)
-        )
+        warnings.append(_nothing_in_front(task))
     elif task.prompt.hidden.strip():
         warnings.append(
-            f"part '{name}': the regions back-end cannot read the words on its hidden area; it "
-            "continued the visible shape and colours"
+            f"part '{name}': its hidden area continues the visible shape and colours; the regions "
+            "back-end cannot read the words on it"
         )
     return tuple(warnings)
 
 
-def _advice_where_nothing_is_in_front(task: IsolationTask) -> str:
-    """What to do depends on whether the user has said where the parts are."""
+def _nothing_in_front(task: IsolationTask) -> str:
+    """Words may well be on what a part hides of itself, such as the inside of a hat."""
+    prompt = task.prompt
     bare = [
-        name
-        for name, region in zip(task.prompt.names, task.prompt.regions, strict=True)
-        if region is None
+        name for name, region in zip(prompt.names, prompt.regions, strict=True) if region is None
     ]
-    if bare and len(task.prompt.names) > 1:
-        return f"give regions to it and to the part in front (none given: {', '.join(bare)})"
+    if bare and len(prompt.names) > 1:
+        return (
+            f"part '{prompt.component}': no other part was found in front of it, so the words on "
+            f"its hidden area were not used; if one is, give regions to both (without: "
+            f"{', '.join(bare)})"
+        )
     return (
-        "only what touches it in the image can hide it: name the part in front as a component "
-        "whose region touches it, leave out the words if nothing hides it, or use an image-edit "
-        "back-end"
+        f"part '{prompt.component}': no other part is in front of it, so the regions back-end "
+        "draws nothing more of it and does not use the words on its hidden area"
     )
 
 

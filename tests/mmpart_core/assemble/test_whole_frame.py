@@ -1,6 +1,7 @@
 """The frame of the whole object's views is found when it is not the input camera's."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ def test_the_same_frame_is_left_alone(task_of, ious_of, snowman):
     task = task_of(snowman, known=False)
     assembly = LayoutAssembler(FAST).assemble(task, 0)
     assert assembly.warnings == ()
+    assert "fitted" not in assembly.placed[0].method
     assert np.mean(ious_of(task, assembly, snowman)) > 0.9
 
 
@@ -40,15 +42,35 @@ def test_the_same_frame_is_left_alone(task_of, ious_of, snowman):
 def test_another_frame_is_found(task_of, ious_of, snowman, scale, aside):
     task = in_another_frame(task_of(snowman, known=False), scale, aside)
     assembly = LayoutAssembler(FAST).assemble(task, 0)
-    assert "fitted to the parts" in assembly.warnings[0]
+    assert assembly.warnings == ()
+    assert abs(fitted_scale(assembly) - scale) < 0.03
     assert np.mean(ious_of(task, assembly, snowman)) > 0.8
+
+
+@pytest.mark.parametrize("scale", [0.45, 2.2])
+def test_views_that_fit_badly_are_warned_of(task_of, snowman, scale):
+    task = in_another_frame(task_of(snowman, known=False), scale, 0.0)
+    (warning,) = LayoutAssembler(FAST).assemble(task, 0).warnings
+    assert "fit the parts badly (scale " in warning
+
+
+def test_views_of_something_else_are_warned_of(task_of, snowman, two_boxes):
+    other = task_of(two_boxes, known=False).whole_views
+    task = dataclasses.replace(task_of(snowman, known=False), whole_views=other)
+    assert "fit the parts badly" in LayoutAssembler(FAST).assemble(task, 0).warnings[0]
+
+
+def fitted_scale(assembly) -> float:
+    """The scale that the record states."""
+    return float(re.search(r"fitted at scale (\d\.\d\d),", assembly.placed[0].method)[1])
 
 
 def test_generated_views_of_a_known_scene_are_fitted_too(task_of, ious_of, snowman):
     known = dataclasses.replace(task_of(snowman), whole_frame_known=False)
     task = in_another_frame(known, 0.82, 0.06)
     assembly = LayoutAssembler(FAST).assemble(task, 0)
-    assert "fitted to the parts" in assembly.warnings[0]
+    assert assembly.warnings == ()
+    assert abs(fitted_scale(assembly) - 0.82) < 0.03
     assert np.mean(ious_of(task, assembly, snowman)) > 0.8
 
 

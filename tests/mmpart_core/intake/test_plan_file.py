@@ -17,7 +17,6 @@ from mmpart_core.plan.stage import plan_parts
 from mmpart_core.records import ObjectRequest, PartPlan
 from mmpart_core.storage.memory_store import MemoryStore
 
-
 RUN = PlannedRun(profile="local", settings=("reconstruct.steps=0",), seed=5)
 
 

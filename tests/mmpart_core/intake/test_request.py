@@ -169,3 +169,25 @@ def test_the_same_image_saved_by_a_camera_lying_down_is_upright(tmp_path: Path) 
     request = build_request(buffer.getvalue(), read_components(listed), store=MemoryStore())
     assert (request.image.width, request.image.height) == (200, 400)
     assert request.components[0].region.box == (0.25, 0.25, 0.5, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (
+            (1, 1),
+            r"^image '.*small\.png': too small to tell parts apart \(1x1 px\), at least 32 px on",
+        ),
+        ((400, 31), r"\(400x31 px\).*give a larger picture"),
+        ((4000, 100), r"scaled down to 1024x26 \(input\.max_side_px=1024\)\).*crop it"),
+    ],
+)
+def test_an_image_too_small_for_parts_is_refused(
+    tmp_path: Path, size: tuple[int, int], message: str
+) -> None:
+    path = tmp_path / "small.png"
+    Image.new("RGB", size, "red").save(path)
+    with pytest.raises(InputError, match=message):
+        build_request(path, [parse_part("hat")], store=MemoryStore())
+    Image.new("RGB", (32, 32), "red").save(path)
+    assert build_request(path, [parse_part("hat")], store=MemoryStore()).image.width == 32

@@ -57,9 +57,16 @@ def test_words_that_cannot_be_followed_are_warned_of() -> None:
     job = task(head_and_hat(), ["hat", "head"], HINTS["boxes"], 1, "bald under the hat")
     assert any("cannot read the words" in warning for warning in isolate(job).warnings)
     alone = task(painted((HEAD, COLOURS["head"])), ["head"], [None], 0, "bald")
-    (warning,) = [each for each in isolate(alone).warnings if "nothing was found" in each]
+    (warning,) = [each for each in isolate(alone).warnings if "no other part is in" in each]
     assert "give regions" not in warning
-    assert "name the part in front" in warning
+    front = task(head_and_hat(), ["hat", "head"], HINTS["boxes"], 0, "the inside is hollow")
+    (warning,) = isolate(front).warnings
+    assert warning.startswith("part 'hat': no other part is in front of it, so ")
+    assert "does not use the words" in warning
+    assert ";" not in warning
+    bare = task(painted((HEAD, COLOURS["head"])), ["head", "hat"], [HINTS["boxes"][1], None], 0,
+                "bald")  # fmt: skip
+    assert any("give regions to both (without: hat)" in each for each in isolate(bare).warnings)
 
 
 def test_edges_are_soft_and_clean_and_the_outside_is_clear() -> None:
