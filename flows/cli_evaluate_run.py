@@ -111,7 +111,7 @@ def end_incomplete(lines: Sequence[str], console: Console) -> None:
 
 
 def print_summaries(console: Console, summaries: Sequence[LevelSummary]) -> None:
-    """A table per protocol: a line per metric, a column per level."""
+    """A table per protocol, of 80 columns at most: a metric's mean, below it its interval."""
     whole = [summary for summary in summaries if summary.category is None]
     for protocol in dict.fromkeys(summary.protocol for summary in whole):
         levels = [summary for summary in whole if summary.protocol == protocol]
@@ -122,7 +122,6 @@ def print_summaries(console: Console, summaries: Sequence[LevelSummary]) -> None
         table.add_row("rows", *(str(level.rows) for level in levels))
         table.add_row("failed", *(percent(level.failure_rate) for level in levels))
         for metric in headline_metrics(levels):
-            table.add_row(
-                metric_title(metric), *(mean_text(level.metric(metric)) for level in levels)
-            )
+            means = (mean_text(level.metric(metric)) for level in levels)
+            table.add_row(metric_title(metric), *(mean.replace(" [", "\n[") for mean in means))
         console.print(table)

@@ -71,8 +71,7 @@ def fault_in_words(fault: ErrorDetails, model: type[BaseModel] | None = None) ->
         return f"no such setting; {guess or 'correct or remove it'}"
     field = holder.model_fields.get(name) if holder else None
     limits = _limits(field) if field is not None and kind in _BOUNDS else None
-    came = "nothing" if fault["input"] is None else quoted(fault["input"])
-    return f"{limits or _expected(kind, fault)} expected, got {came}"
+    return f"{limits or _expected(kind, fault)} expected, got {_came(fault['input'])}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -136,6 +135,12 @@ def _expected(kind: str, fault: ErrorDetails) -> str:
         return _TYPES[head]
     message = fault["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
     return message.removeprefix("a valid ")
+
+
+def _came(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return "nothing" if value is None else quoted(value)
 
 
 def _number(value: Any) -> str:

@@ -67,8 +67,8 @@ def detect_layout(folder: Path) -> str:
         if any(next(folder.glob(sign), None) is not None for sign in signs):
             return layout
     raise InputError(
-        f"data set '{folder.name}': no known layout ({', '.join(LAYOUTS)}); state it, or give a "
-        "folder of GLBs with named nodes"
+        f"data set '{folder.name}': its files show no known layout; name it with --loader (one "
+        f"of {', '.join(LAYOUTS)}), or give a folder of GLBs with named nodes"
     )
 
 

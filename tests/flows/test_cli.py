@@ -47,7 +47,7 @@ ADDRESS = "s3://me:pass@bucket/x"  # pragma: allowlist secret
         (["IMAGE", "--part", "hat", "--camera", "tilt=3"], "azimuth=30,elevation=20,fov=30"),
         (
             ["IMAGE", "--part", "hat", "--camera", "elevation=200"],
-            "--camera 'elevation=200': elevation: more than -90 and less than 90 expected, got 200",
+            "--camera 'elevation=200': elevation: more than -90 and less than 90 expected, got 200\n",
         ),
         (["IMAGE", "--part", "hat", "--camera", "azimuth=inf"], "is not <name>=<degrees>"),
         (["IMAGE", "--part", "hat", "--camera", "fov=20,fov=30"], "fov is there twice"),

@@ -38,7 +38,7 @@ def test_unreadable_files_are_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_folders_that_are_no_data_set_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no known layout"):
+    with pytest.raises(InputError, match="no known layout; name it with --loader"):
         open_dataset(tmp_path)
     with pytest.raises(InputError, match="there is no such folder"):
         open_dataset(tmp_path / "nowhere")

@@ -1,0 +1,32 @@
+"""What the commands print fits a terminal of 80 columns."""
+
+import io
+
+from rich.console import Console
+
+from evaluation.protocol import MMPART
+from evaluation.reporting.bootstrap import Interval
+from evaluation.reporting.summary import LEVELS, LevelSummary, MetricSummary
+from flows.cli_evaluate_run import print_summaries
+
+METRICS = ("failure_rate", "chamfer", "f_0.05", "volume_iou", "bbox_iou", "normal_consistency")
+
+
+def summary(name: str) -> MetricSummary:
+    interval = Interval(low=0.012345, high=0.123456)
+    return MetricSummary(name, 9, 0.054321, interval, 9, 0.054321, 0.05)
+
+
+def test_means_and_intervals_of_three_levels_do_not_wrap() -> None:
+    metrics = tuple(map(summary, METRICS))
+    levels = [LevelSummary(MMPART, level, None, 1200, 300, 1200, 0, 0, metrics) for level in LEVELS]
+    out = io.StringIO()
+    print_summaries(Console(file=out, width=80), levels)
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum("normal consistency" in line for line in lines) == 1
+    number, interval = next(
+        (one, two) for one, two in zip(lines, lines[1:], strict=False) if "F@0.05" in one
+    )
+    assert number.count("0.054") == 3
+    assert interval.count("[0.012, 0.123]") == 3
