@@ -48,4 +48,6 @@ def _line(error: Any) -> str:
     message = " ".join(str(error.format_message()).split()).rstrip(".")
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "mmpart"
-    return f"mmpart: {message[:1].lower()}{message[1:]}; see '{command} --help'"
+    said = f"{message[:1].lower()}{message[1:]}"
+    see = f"ee '{command} --help'"
+    return f"mmpart: {said} S{see}" if said.endswith("?") else f"mmpart: {said}; s{see}"

@@ -35,10 +35,12 @@ def print_profiles(console: Console, profile: str | None) -> None:
     Raises:
         ConfigError: no such profile, or one that cannot be used here.
     """
-    console.print(Text(_HOW))
     if profile is not None:
-        _print_profile(console, profile, find_config(profile), {})
+        config = find_config(profile)
+        console.print(Text(_HOW))
+        _print_profile(console, profile, config, {})
         return
+    console.print(Text(_HOW))
     shown: dict[tuple[StageName, str, str], str] = {}
     for name in sorted(profile_names(), key=lambda each: (each != USUAL, each)):
         try:

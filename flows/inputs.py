@@ -28,6 +28,7 @@ from mmpart_core.storage.opening import open_store
 
 STORE_VARIABLE = "MMPART_STORE"
 DEFAULT_STORE = ".mmpart"
+_SCENE_SUFFIXES = (".glb", ".gltf")
 _NO_IMAGE = "no image; give one (PNG, JPEG or WebP), or a known scene with --truth"
 # What cameras, browsers and exporters call a file when nobody says what is on it.
 _GENERIC_NAMES = frozenset(
@@ -113,7 +114,9 @@ def prepare_job(inputs: Inputs) -> Job:
     for stage in backends.STAGES:
         backends.check_installed(stage, config.choice(stage).kind)
     _check_has_components(inputs)
-    store_url = inputs.store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+    store_url = inputs.store
+    if store_url is None:
+        store_url = os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     check_store_address(store_url)
     store = open_store(store_url)
     if planned is not None:
@@ -146,7 +149,9 @@ def _planned_view(inputs: Inputs, view: InputView, planned: PlanFile) -> InputVi
 
 
 def check_store_address(url: str) -> None:
-    """Refuse (ConfigError) an address that holds a user, a password or options."""
+    """Refuse (ConfigError) no address, or one that holds a user, a password or options."""
+    if not url.strip():
+        raise ConfigError("store '': a folder or address expected; name one, or leave out --store")
     shown = without_credentials(url)
     if shown != url:
         raise ConfigError(
@@ -174,6 +179,11 @@ def check_choice_of_inputs(inputs: Inputs) -> None:
         )
     if inputs.truth is None and inputs.image is None:
         raise InputError(_NO_IMAGE)
+    if inputs.image is not None and inputs.image.suffix.casefold() in _SCENE_SUFFIXES:
+        raise InputError(
+            f"image '{inputs.image}': a 3D file, an image expected; give a known scene with "
+            f"--truth {inputs.image}"
+        )
     if inputs.plan is not None and (inputs.parts or inputs.components):
         raise InputError("--plan: the plan says which parts to make; leave out --part/--components")
 

@@ -65,6 +65,8 @@ def check_place(place: str, store_url: str, option: str) -> None:
     Raises:
         ConfigError: says what to do.
     """
+    if not place.strip():
+        raise ConfigError(f"{option} '{place}': a folder or address expected; name one")
     _check_apart_from_store(place, store_url, option)
     if is_local(place):
         check_folder(place, option)

@@ -9,6 +9,7 @@ from mmpart_core.config import PipelineConfig, read_profile
 from mmpart_core.errors import ConfigError
 from mmpart_core.plain_yaml import parse_yaml
 from mmpart_core.quoting import quoted, shortened
+from mmpart_core.settings_words import did_you_mean
 
 
 def profile_names() -> list[str]:
@@ -32,9 +33,10 @@ def find_config(profile: str, settings: Sequence[str] = ()) -> PipelineConfig:
     elif profile.endswith((".yaml", ".yml")) or Path(profile).is_file():
         path = Path(profile)
     else:
+        guess = " ".join(filter(None, [did_you_mean(profile, profile_names()), ""]))
         raise ConfigError(
-            f"profile {quoted(profile)}: expected one of {', '.join(profile_names())}, or a YAML "
-            "file"
+            f"profile {quoted(profile)}: no such profile; {guess}expected one of "
+            f"{', '.join(profile_names())}, or a YAML file"
         )
     return read_profile(path, dict(map(parse_setting, settings)))
 

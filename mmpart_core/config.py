@@ -91,7 +91,9 @@ def _override(data: dict[str, Any], key: str, value: Any) -> None:
     elif key in _single_settings():
         data[head] = value
     else:
-        guess = did_you_mean(key, _setting_names(data))
+        guess = (
+            "" if key in (*backends.STAGES, "input") else did_you_mean(key, _setting_names(data))
+        )
         raise ConfigError(
             f"setting {quoted(key)}: no such setting; {f'{guess} ' if guess else ''}expected "
             f"<stage>.<setting> or <stage>.kind, where <stage> is one of "

@@ -99,7 +99,7 @@ def _listed(data: Any, file_name: str) -> list[tuple[str, Any]]:
     if not isinstance(data, list):
         raise InputError(
             f"{file_name}: a list of components expected ('components: [hat, man]'), got "
-            f"{type(data).__name__}"
+            f"{quoted(data)}"
         )
     return [(f"entry {number}", value) for number, value in enumerate(data, start=1)]
 

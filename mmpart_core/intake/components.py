@@ -99,10 +99,14 @@ def check_components(entries: Sequence[ComponentEntry], where: str) -> tuple[Com
     for entry in entries:
         same = first.setdefault(comparable(entry.name), entry)
         if same is not entry:
+            taken = (
+                f"taken by {same.where}, '{same.name}'"
+                if entry.where != same.where
+                else "there twice"
+            )
             raise InputError(
-                f"{entry.where}: name '{entry.name}' is taken by {same.where} ('{same.name}'); "
-                "names must differ in more than case and spaces: rename one, or use one entry "
-                "with a count"
+                f"{entry.where}: the name '{entry.name}' is {taken}; names must differ in more "
+                "than case and spaces: rename one, or use one entry with a count"
             )
     return tuple(entries)
 

@@ -1,6 +1,7 @@
 """What the commands print fits a terminal of 80 columns."""
 
 import io
+from itertools import pairwise
 
 from rich.console import Console
 
@@ -25,8 +26,6 @@ def test_means_and_intervals_of_three_levels_do_not_wrap() -> None:
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert sum("normal consistency" in line for line in lines) == 1
-    number, interval = next(
-        (one, two) for one, two in zip(lines, lines[1:], strict=False) if "F@0.05" in one
-    )
+    number, interval = next((one, two) for one, two in pairwise(lines) if "F@0.05" in one)
     assert number.count("0.054") == 3
     assert interval.count("[0.012, 0.123]") == 3
