@@ -69,12 +69,9 @@ class Truth:
         mesh = self.meshes[name]
         if self.floor is None:
             return RenderScene([mesh]).render(self.camera).rgba
-        lit = studio._lit(  # pyright: ignore[reportPrivateUsage]
-            mesh, RenderScene([mesh]), self.camera, self.floor
-        )
+        lit = studio.lit_mesh(mesh, RenderScene([mesh]), self.camera, self.floor)
         rgba = RenderScene([lit]).render(self.camera, shading=0.75).rgba
-        exposed = studio._exposed(rgba[..., :3])  # pyright: ignore[reportPrivateUsage]
-        rgba[..., :3] = np.rint(exposed)
+        rgba[..., :3] = np.rint(studio.exposed(rgba[..., :3]))
         return rgba
 
 

@@ -15,16 +15,17 @@ SIZE_PX = 768
 FOV_DEG = 30.0
 # The object's unit sphere takes this share of the picture.
 FRAME_SHARE = 0.86
-RAYS = 96
-OCCLUSION_REACH = 0.9
+# The looks below are chosen by eye; lengths are in units of the object's unit sphere.
+RAYS = 96  # of each point towards the sky: fewer leave visible steps in the shadows
+OCCLUSION_REACH = 0.9  # distance at which an obstacle no longer darkens
 # Colours are baked darker by this, so that light does not clip them before the picture is taken.
 EXPOSURE = 1.35
-# A vertex that sees less of the sky lies inside another piece.
+# A vertex that sees less of the sky (a share) lies inside another piece.
 BURIED = 0.2
-SHOULDER = 0.82
-GROUND_CELLS = 200
-GROUND_REACH = 2.6
-BACKDROP_TOP, BACKDROP_BOTTOM = (250, 249, 247), (236, 234, 230)
+SHOULDER = 0.82  # of full brightness: tones above are rolled off
+GROUND_CELLS = 200  # of the shadow, along a side
+GROUND_REACH = 2.6  # half the side of the square of ground that can be in shadow
+BACKDROP_TOP, BACKDROP_BOTTOM = (250, 249, 247), (236, 234, 230)  # sRGB
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,23 @@ def photograph(parts: dict[str, TriangleMesh], azimuth_deg: float, elevation_deg
     camera = camera.model_copy(update={"focal_px": camera.focal_px * FRAME_SHARE})
     plain = RenderScene(meshes)
     floor = min(float(mesh.vertices[:, 2].min()) for mesh in meshes)
-    lit = RenderScene([_lit(mesh, plain, camera, floor) for mesh in meshes])
+    lit = RenderScene([lit_mesh(mesh, plain, camera, floor) for mesh in meshes])
     view = lit.render(camera, supersample=3, shading=0.75)
     ground = _ground(plain, camera, floor)
     alpha = view.rgba[..., 3:] / 255.0
-    rgb = _exposed(view.rgba[..., :3]) * alpha + ground * (1.0 - alpha)
+    rgb = exposed(view.rgba[..., :3]) * alpha + ground * (1.0 - alpha)
     return Picture(np.rint(rgb).clip(0, 255).astype(np.uint8), view.node_index)
 
 
-def _exposed(rgb: np.ndarray) -> np.ndarray:
-    """The picture brought to full exposure, its brightest tones rolled off rather than clipped."""
+def exposed(rgb: np.ndarray) -> np.ndarray:
+    """The picture brought to full exposure, its brightest tones rolled off rather than clipped.
+
+    Args:
+        rgb: 0 to 255, of a mesh from ``lit_mesh`` drawn.
+
+    Returns:
+        Float64 of the same shape, 0 to 255.
+    """
     value = rgb.astype(np.float64) * (EXPOSURE / 255.0)
     over = np.maximum(value - SHOULDER, 0.0)
     room = 1.0 - SHOULDER
@@ -101,8 +109,15 @@ def _openness(
     return 1.0 - blocked / RAYS
 
 
-def _lit(mesh: TriangleMesh, scene: RenderScene, camera: Camera, floor: float) -> TriangleMesh:
-    """A copy whose colours hold contact shadows and gloss."""
+def lit_mesh(mesh: TriangleMesh, scene: RenderScene, camera: Camera, floor: float) -> TriangleMesh:
+    """A copy whose colours hold contact shadows and gloss, darker by the exposure than they look.
+
+    Args:
+        mesh: with vertex colours; alpha below 255 means that it glows and is not shaded.
+        scene: of all that may stand in the light's way.
+        camera: that the gloss is for.
+        floor: height of the ground.
+    """
     normals = np.asarray(trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).vertex_normals)
     eye = transforms.to_array(camera.world_from_camera)[:3, 3]
     towards = eye - mesh.vertices

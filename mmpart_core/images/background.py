@@ -6,12 +6,18 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
-_RING_SHARE = 0.025
-_FIT_ROUNDS = 12
+# Set by hand on the examples and a few published pictures; not measured.
+_RING_SHARE = 0.025  # of the shorter side: width of the border that counts as background
+_FIT_ROUNDS = 12  # of reweighting; the start is the median colour, so the first ones do most
+# Colours that a cluttered border is gathered into, and the share of it that makes one of them
+# background: less is a passing detail.
 _CLUSTERS = 6
 _MIN_CLUSTER_SHARE = 0.06
 _MIN_SIDES = 2  # a colour on one side of the frame only may be the object, cut off there
-_PLAIN_SPREAD = 2.5  # about one just noticeable difference
+# A background is plain if this share of the border lies near the surface, and with no more spread
+# than about one just noticeable difference (2.3 in L*a*b*, Mahy et al. 1994). The rest of the
+# border may be an object that is cut off there.
+_PLAIN_SPREAD = 2.5
 _PLAIN_INLIERS = 0.7
 
 
@@ -84,6 +90,7 @@ def _fit_surface(
     scale = 1.0
     for _ in range(_FIT_ROUNDS):
         scale = max(1.4826 * float(np.median(residual)), 0.5)
+        # 4.685: the biweight is then 95 % as efficient as least squares on Gaussian noise.
         weight = np.clip(1.0 - (residual / (4.685 * scale)) ** 2, 0.0, None)
         # A little ridge keeps the curved terms small where one side of the frame has no weight.
         normal = design.T @ (design * weight[:, None]) + np.diag([0, 1, 1, 1, 1, 1]) * 1e-3

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int32
 
+# Share of a Gaussian window from which a label counts: a straight border reaches 3 widths far.
 _MIN_WEIGHT = 1e-3
 
 

@@ -10,31 +10,39 @@ from mmpart_core.images import background, colour, edges, morphology
 from mmpart_core.images.background import Background
 from mmpart_core.images.region_masks import Evidence
 
+# Distances and chroma are in L*a*b* units; pixels are those of the working copy. Where no
+# measurement is named, numbers are set by hand on the examples and a few published pictures;
+# ``benchmarks/isolation.py`` scores the foreground of the examples, of all these together.
+# Longer side of that copy; the outline is then snapped to edges of the full image.
 _WORK_SIDE_PX = 400
 _MIN_CLEAR_SHARE = 0.005  # fewer transparent pixels than this are not a cut-out
+# An object that covers less or more of the image than this was not told from its background.
 _MIN_SHARE = 0.002
 _MAX_SHARE = 0.985
-_FLOOR = 4.0  # L*a*b*; compression noise of a plain background stays below
-_PIECE_SHARE = 0.02
-_HOLE_SHARE = 0.001
-_FLOOR_CHROMA = 2.0
-_SHADOW_CHROMA = 7.0
+_FLOOR = 4.0  # least distance of an object; compression noise of a plain background stays below
+_PIECE_SHARE = 0.02  # of the largest piece: smaller ones are specks
+_HOLE_SHARE = 0.001  # of the image: smaller holes are filled, smaller pockets stay object
+_FLOOR_CHROMA = 2.0  # least hue limit of a plain background: chroma beyond is another hue
+_SHADOW_CHROMA = 7.0  # the same for shadows on a cluttered background; the most for smeared colour
 # Chroma above the hue limit that a shadow on a plain background may have, per unit of its depth.
 # More on the ground, where the object throws its colour back: in two studio photographs (a golden
 # robot, a painted teapot) it is 0.12 and 0.26 beside the feet, medians of 300 and 900 pixels.
 _SHADOW_TINT = 0.06
 _GROUND_TINT = 0.3
-_SHADOW_DEPTH = 45.0
+_SHADOW_DEPTH = 45.0  # distance from the background beyond which nothing is a shadow
 _SHADOW_SLOPE = 1.0  # L*a*b* per pixel; the edge of an object is steeper
 _NEUTRAL_SLOPE = 2.5  # the same for pixels of the very hue of the background
 # Compression smears the object's colour over pixels beside it, where edges of lightness stay: up to
 # so many times the noise of colour that it leaves on the background. A clean render has none.
 _SMEAR = 16.0
-_SHADOW_KEEPS = 0.5
+_SHADOW_KEEPS = 0.5  # of the mask: where shadows would leave less, they are the object
 _SHADED_HOLE, _SHADED_HUE = 2.0, 0.75  # of the threshold of distance, and of hue
-_GLINT_PX = 4  # a thin pale line within an object is a highlight on an edge
-_POCKET_GAP_PX = 6
-_SHADOW_RIM_PX = 4  # where a shadow is deepest, right at the object, it is steep too
+# Radius: a thin pale line within an object is a highlight on an edge, and no ground in shadow.
+_GLINT_PX = 4
+_POCKET_GAP_PX = 6  # the widest gap over which shadowed ground is reached from outside
+# How far from the outside the steepest edge is looked for: where a shadow is deepest, right at the
+# object, it is steep too.
+_SHADOW_RIM_PX = 4
 
 
 def foreground_mask(

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int32
 
-_DISC = cv2.MORPH_ELLIPSE
+_DISC = cv2.MORPH_ELLIPSE  # grows alike in all directions, as a square does not
 
 
 def pieces(mask: Bool[np.ndarray, "H W"]) -> tuple[Int32[np.ndarray, "H W"], int]:

@@ -10,7 +10,9 @@ from jaxtyping import Bool
 from mmpart_core.images import morphology
 from mmpart_core.records import Region
 
-_CARELESS = 0.012  # of the image's side: how far a drawn outline may be off
+# Of the image's longer side, set by hand: how far a drawn outline and a box may be off, and the
+# radius of the spot that a point vouches for.
+_CARELESS = 0.012
 _BOX_CARELESS = 0.02
 _POINT_RADIUS = 0.004
 

@@ -6,9 +6,11 @@ from mmpart_core.errors import StageError
 from mmpart_core.isolate.protocol import Isolation
 
 MIN_PX = 12  # below this a part has no outline that could be placed
+# Of the image: what covers all of it is no part, its background was left in. By hand.
 MAX_SHARE = 0.995
+# Of the frame's pixels that a completed area may run along: a corner of it, not a side. By hand.
 MAX_CUT_SHARE = 0.02
-_OPAQUE = 128
+_OPAQUE = 128  # alpha from which a pixel is the part's: half of 255
 
 
 def check_isolation(isolation: Isolation, component: str) -> None:

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int32, UInt8
 
 from mmpart_core.records import Region
 
+# Of the object's longer side, on each side, so that its outline keeps some background; by hand.
 _MARGIN = 0.04
 
 

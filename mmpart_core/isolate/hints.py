@@ -9,12 +9,16 @@ from scipy.spatial import distance
 
 from mmpart_core.isolate.superpixels import Superpixels
 
+# All set by hand on the examples and a few published pictures (``benchmarks/isolation.py`` scores
+# the division that they lead to); none is measured by itself.
 _CORNER = 0.35  # prior in a box's corners, outside its inscribed ellipse
 _REACH = 25.0  # L*a*b* contrast over which a point's prior falls to 1/e
 _BOX = 0.2  # so that the prior of a box of a tenth of the image is about 1
-_POINT = 1.5
+_POINT = 1.5  # prior beside a point, where no contrast lies between: a little above a box's
+# Share of that which a superpixel of the point's very colour keeps over any border: in general, in
+# the box of another component, and there within the area reached over no border.
 _ALIKE, _ALIKE_BOXED, _ALIKE_REACHED = 0.3, 0.1, 1.0
-_ALIKE_COLOUR = 8.0  # L*a*b*
+_ALIKE_COLOUR = 8.0  # L*a*b*: standard deviation of "the very colour"
 _SHADED = 16.0  # L*a*b*: how far shading moves the colour of one smooth area
 _SMOOTH = 6.0  # L*a*b* contrast that is no border yet
 _MOST_REACHED = 0.5  # of the area of others' boxes: beyond, a border was overrun

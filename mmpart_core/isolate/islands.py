@@ -9,12 +9,16 @@ from jaxtyping import Bool, Int32
 from mmpart_core.images import morphology, region_masks
 from mmpart_core.records import Region
 
-_PIECE_SHARE = 0.1
+# Shares set by hand on the examples and a few published pictures; not measured.
+_PIECE_SHARE = 0.1  # of a part's largest piece: smaller pieces without a point are scraps
+# What nobody has goes to the part that makes up this share of the object's pixels around it.
 _ENCLOSED = 0.97
-_NECK = 0.02  # of the object's size: half the width of a neck
-_SURROUNDED = 0.7  # the rest of its rim is the neck
-_HELD = 0.9
-_SMALL_REST = 0.1  # of the area of the only part it touches
+_NECK = 0.02  # of the object's size (root of its area): half the width of a neck
+_SURROUNDED = 0.7  # of a peninsula's rim, one other part's; the rest of it is the neck
+_HELD = 0.9  # of a peninsula, inside that part's own box or outline
+# At the silhouette what nobody has may be a part that was not named, unless it is smaller than this
+# share of the only part it touches.
+_SMALL_REST = 0.1
 
 
 def without_islands(

@@ -14,16 +14,24 @@ from mmpart_core.isolate import hints, islands, proposals
 from mmpart_core.isolate.superpixels import Superpixels, build_superpixels
 from mmpart_core.records import Region
 
+# All set by hand on the examples, with and without hints. ``benchmarks/isolation.py`` scores the
+# division (IoU of visible pixels) as a whole; no number is measured by itself. Priors are relative:
+# that of a box of a tenth of the image is about 1.
 _ROUNDS = 4
-_KERNEL = 8.0  # L*a*b*, width of the colour models
-_COLOUR_TRUST = 0.5  # neighbouring superpixels are no independent witnesses
-_EDGE = 9.0  # L*a*b* contrast that makes a border likely
+_KERNEL = 8.0  # L*a*b*, standard deviation of the colour models' kernels
+# Power of the colour models' densities: neighbouring superpixels are no independent witnesses.
+_COLOUR_TRUST = 0.5
+_EDGE = 9.0  # L*a*b* contrast at which the link across a border falls to 1/e
+# What priors and colours weigh against the links to neighbours, times the root of a superpixel's
+# area in pixels (a border grows with that root): gamma in Grady 2005.
 _DATA_WEIGHT = 0.35
 _ELSEWHERE = 0.3  # prior of a part without a region inside the boxes of others
 _BESIDE = 0.03  # its prior outside the region proposed for it
-_LONELY_REST = 0.2
+_LONELY_REST = 0.2  # prior of "nobody's" where the list has one component and that has a hint
+# Regions are proposed anew, one more each time, until enough hold no other component's point.
 _MORE_TRIES = 10
-_CARELESS = 0.016  # of the longer side: how far a drawn outline may be off
+# Of the longer side of the object's window: how far a drawn outline may be off.
+_CARELESS = 0.016
 _DETAIL_REACH = 25.0  # as of points: contrast over which an outline's hold on a detail falls
 
 

@@ -10,6 +10,8 @@ from jaxtyping import Bool, Int32
 
 from mmpart_core.images import morphology
 
+# Scores of a pair: enclosure adds or takes 2, convexity up to 0.5, junctions up to 1.5. These and
+# the weights below are set by hand on the examples; not measured.
 FRONT = 0.25  # score from which one part counts as in front of another
 _FRONT_WITH_WORDS = 0.1  # the user says that something is hidden
 _FRONT_BY_NAME = -0.2  # the user names it in these words
@@ -25,12 +27,15 @@ _NO_HEADS = re.compile(
     r"|(?:in|out)side|interior|exterior|end|edge|corner|half|halve|rest|area|region|surface|part"
     r"|piece|section|component|object|thing|other|one)s?"
 )
-_ENCLOSED = 0.85
+_ENCLOSED = 0.85  # of a part's rim that touches the other: the rest may be at the silhouette
+# Score for how much further a part's hull reaches into the other than the other's into it, over
+# the smaller one's area; and the most that it may give, as a part may be concave by itself.
 _HULL_GAIN = 2.0
-_HULL_MOST = 0.5  # a part may be concave by itself
+_HULL_MOST = 0.5
 _JUNCTION_GAIN = 1.5
-_JUNCTION_RADIUS = 0.03  # of the object's size
-_MIN_CONTACT = 0.04  # of the square root of the smaller area
+_JUNCTION_RADIUS = 0.03  # of the object's size (root of its area), of the disc looked at
+# Length along which two parts must touch to be compared, of the root of the smaller one's area.
+_MIN_CONTACT = 0.04
 
 
 def occluders(
@@ -187,6 +192,7 @@ def _junction_vote(labels: Int32[np.ndarray, "H W"], part: int, other: int) -> f
 
 
 def _half(share: float) -> float:
+    """1 where a part fills half of the disc, 1/e where it fills 0.1 more or less."""
     return math.exp(-(((share - 0.5) / 0.1) ** 2))
 
 

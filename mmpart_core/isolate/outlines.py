@@ -10,15 +10,24 @@ from jaxtyping import Bool, Float
 
 from mmpart_core.images import morphology
 
+# Pixels are those of the image that was given. All of these are set by hand on the examples, which
+# ``benchmarks/isolation.py`` scores as a whole; none is measured by itself.
+# An outline's point this near the cover runs along it.
 _REACH_PX = 2
 _SKIP_PX = 3  # next to the cover the outline is blurred
+# Shorter stretches along the cover are no cuts, and shorter free ones between two do not part them.
 _LEAST_PX = 6
 _TANGENT_SHARE = 0.2  # of the cut's width: how far back the direction is read
-_TANGENT_PX = (6, 40)
+_TANGENT_PX = (6, 40)  # bounds of it: enough points for a mean, and not the whole side of the part
+# A curve leaves the chord at this angle at most: beyond a half circle's 90 degrees it overhangs.
 _STEEPEST = np.deg2rad(100.0)
+# Two cuts are joined into a bar if each heads for the other (cosine: within 41 degrees), if the
+# narrower has this share of the wider one's width, and if the cover hides this share of the bar: a
+# bar over open background would be seen.
 _FACING = 0.75
 _ALIKE = 0.55
 _COVERED = 0.8
+# Points of a curve: a half circle 500 pixels wide is met to about 0.2 pixels.
 _SAMPLES = 48
 
 Point = Float[np.ndarray, "2"]

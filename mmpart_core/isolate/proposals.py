@@ -8,9 +8,10 @@ from jaxtyping import Bool, Float, Int
 
 from mmpart_core.isolate.superpixels import Superpixels
 
+# Set by hand on the examples without hints (the second table of ``benchmarks/isolation.py``).
 _COLOUR_WEIGHTS = np.array([0.45, 1.0, 1.0])  # shading changes lightness, parts change hue
 _POSITION_WEIGHT = 40.0  # L*a*b* units that weigh as much as the object's whole extent
-_EDGE_WEIGHT = 1.0
+_EDGE_WEIGHT = 1.0  # of squared contrast along a border, beside the variance that a merge adds
 _LEAST_SHARE = 0.12  # of an even share of the area: smaller regions are details of others
 _COARSE = 5  # times the wanted number: from there on details are absorbed first
 

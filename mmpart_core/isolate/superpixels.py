@@ -8,7 +8,8 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from skimage.segmentation import slic
 
-_COMPACTNESS = 8.0  # L*a*b* units that weigh as much as one superpixel's width
+# L*a*b* units that weigh as much as one superpixel's width; set by hand (scikit-image: 10).
+_COMPACTNESS = 8.0
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,20 @@ from scipy import ndimage
 
 from mmpart_core.images import morphology
 
+# Set by hand on the examples; ``benchmarks/isolation.py`` gives the PSNR of the hidden colours, of
+# all these together. Pixels are those of the image that was given.
+# Detail is what differs from the mean over a Gaussian of this width; shading is wider.
 _DETAIL_SIGMA_PX = 6.0
-_ALPHA_SIGMA_PX = 0.7
-_SHADOW_BAND = 0.12  # of the square root of the visible area
+_ALPHA_SIGMA_PX = 0.7  # width of the Gaussian that softens an edge: about a pixel of antialiasing
+# Next to a cut the part lies in the shadow of its cover. A band this wide (of the square root of
+# the visible area; 2 to 40 pixels) gives no colours, but this share of the part must be left.
+_SHADOW_BAND = 0.12
 _LEAST_LIT = 0.3
-_FEATURE = 0.35  # of the square root of the visible area: width of the median filter
+# Width of the median filter that removes eyes and letters, of the square root of the lit area; it
+# runs on a copy so small that this is so many pixels (odd, as OpenCV wants it).
+_FEATURE = 0.35
 _MEDIAN_PX = 15
-_GRAIN = 3.0
+_GRAIN = 3.0  # robust standard deviations of detail; beyond, it is a feature and no grain
 
 
 def paint(
