@@ -13,7 +13,7 @@ from mmpart_core.geometry.render import RenderScene
 from mmpart_core.records import Camera
 from mmpart_core.storage.glb import GlbNode
 
-PREVIEW_SIDE_PX = 768
+PREVIEW_SIDE_PX = 768  # longer side of the object's picture at most
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,9 @@ _ORDER_WEIGHT, _GAP_WEIGHT, _PENETRATION_WEIGHT, _PRIOR_WEIGHT = 4.0, 0.3, 0.6, 
 # does: silhouettes also meet where one passes behind. By hand as well.
 _FULL_SHARE = 0.05
 _GAP_QUANTILE = 0.15
+# Sight lines of a pair that are compared, drawn at random where there are more: it costs time only.
 _MOST_PIXELS = 500
-_NEIGHBOUR_PX = 2
+_NEIGHBOUR_PX = 2  # of the window: parts no further apart in the image meet
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from mmpart_core.records import Camera
 # How the search steps; set by hand. Later sweeps try quarter steps up to two steps around the
 # present depth, and every fourth step of the rest.
 _FINE_STEPS, _FINE_TRIED, _COARSER = 2.0, 17, 4
-# Depths whose energy is that near the best, of the way to the median, count as nearly as good.
+# Depths whose energy is that near the best, of the way to the median, count as nearly as good; by
+# hand, as the next.
 _NEARLY = 0.1
 _UPRIGHT_REACH = 0.5  # of the reach: the upright plane is a guess, and must leave room to search
 

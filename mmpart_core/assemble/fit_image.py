@@ -12,7 +12,7 @@ from mmpart_core.records import Camera
 
 # Perspective ties box and scale together; each round removes most of what is left.
 _BOX_ROUNDS = 20
-# No point may come closer to the camera than this share of the part's depth.
+# No point may come closer to the camera than this share of the part's depth; by hand.
 _NEAR_SHARE = 0.1
 
 
@@ -89,6 +89,7 @@ class SilhouetteFit:
             The best pose seen, and its agreement.
         """
         width = self._crop.camera.width_px / self._crop.camera.focal_px * start.depth
+        # Logarithm of the scale, and 2 % of the window's width in object units; by hand.
         steps = np.array([0.05, 0.02 * width, 0.02 * width])
         best, score = np.zeros(3), self.iou(start)
         for _ in range(rounds):

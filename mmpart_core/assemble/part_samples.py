@@ -9,7 +9,8 @@ from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.shading import SurfaceAppearance, Triangles
 from mmpart_core.geometry.surface import TriangleMesh
 
-# A ray that leaves a surface starts this far above it, in part units (the part fits radius 1).
+# A ray that leaves a surface starts this far above it, in part units (the part fits radius 1):
+# above rounding in float32, below a voxel of the mesh. By hand.
 _LIFT = 2e-3
 
 

@@ -19,12 +19,16 @@ from mmpart_core.records import Camera
 
 # Pixel distances are in pixels of a 320 px view, the size Zero123++ gives.
 _REFERENCE_PX = 320.0
+# Beyond these a point is as wrong as can be: what a generated view got wrong, or what has the
+# colour of another part, is not to outweigh the rest. Colours are sRGB in [0, 1]. By hand, as are
+# those below.
 _OUTSIDE_CLIP_PX = 6.0
 _COLOR_CLIP = 0.25
 # What a point costs that another part hides: less than a wrong colour, more than a right one.
 _HIDDEN_COST = 0.08
+# Object units that a point must lie behind another part to count as hidden, as meshes are rough.
 _SURFACE_TOLERANCE = 0.03
-_ALPHA_THRESHOLD = 128
+_ALPHA_THRESHOLD = 128  # half of 255
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,15 @@ from mmpart_core.geometry import cameras, transforms
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.records import Camera
 
+# All set by hand; not measured. The hull is carved on so many points along each side of a cube that
+# reaches this far: the unit sphere and some room, at 0.04 object units. It gives a start only.
 _GRID = 56
 _REACH = 1.1
-_ALPHA_THRESHOLD = 128
+_ALPHA_THRESHOLD = 128  # half of 255
+# Starts beside the frame as it is: a step is within what the pattern search then covers.
 _START_SCALES = (0.7, 0.8, 0.9, 1.1, 1.2, 1.35)
+# Rounds of that search; points per part and depths per part that a frame is judged by, a sixth and
+# a third of what parts are placed by in the end, as up to 56 frames are judged.
 _ROUNDS, _SAMPLES, _STEPS = 8, 250, 27
 # One reference pixel of difference between bounding boxes weighs as much as a colour difference
 # of this size.
@@ -148,6 +153,7 @@ class _Judge:
 
 
 def _refine(judge: _Judge, pose: SightPose, energy: float) -> tuple[SightPose, float]:
+    # Logarithm of the scale, and object units; halved where none improves. By hand.
     steps = np.array([0.06, 0.05, 0.05])
     for _ in range(_ROUNDS):
         improved = False

@@ -6,7 +6,8 @@ from jaxtyping import Bool
 from mmpart_core.errors import StageError
 from mmpart_core.geometry.posed_views import PosedViews
 
-_SOLID = 128
+_SOLID = 128  # alpha from which a pixel is foreground: half of 255
+# Shares set by hand: of a view, 51 pixels of 320 x 320; and of what the views show in the middle.
 _LEAST_FOREGROUND = 0.0005
 _LEAST_VIEW_TO_MEDIAN = 0.005
 # The unit sphere overflows the 30 degree frame of Zero123++ by its authors' design, so a ball

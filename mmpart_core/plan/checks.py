@@ -9,9 +9,10 @@ from mmpart_core.errors import StageError
 from mmpart_core.plan.protocol import PlanDraft
 from mmpart_core.records import ObjectRequest, Region
 
+# Of the image, for the object as a whole: 64 x 32 of 1024 x 1024 pixels. By hand.
 MIN_SHARE = 0.002
 MAX_PROMPT_CHARS = 32000  # the longest prompt of the OpenAI image-edit endpoint
-_POINT_REACH = 0.01  # of the image's side: how far a hand may miss
+_POINT_REACH = 0.01  # of the image's side: how far a hand may miss; by hand
 
 
 def check_foreground(mask: Bool[np.ndarray, "H W"], request: ObjectRequest) -> None:

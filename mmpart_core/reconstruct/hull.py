@@ -23,8 +23,8 @@ from mmpart_core.records import Camera
 
 # The part frame promises the unit sphere; the rest allows for generated views that overshoot.
 DOMAIN_RADIUS = 1.1
-_PROBE_RESOLUTION = 48
-_CHUNK = 1 << 17
+_PROBE_RESOLUTION = 48  # corners along a side of the grids that look for the hull's extent
+_CHUNK = 1 << 17  # points measured at once: bounds memory, no more
 
 
 @dataclass(frozen=True)

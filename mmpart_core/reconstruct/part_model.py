@@ -23,7 +23,7 @@ from mmpart_core.reconstruct.neus_alpha import annealed
 from mmpart_core.reconstruct.rendering import render_rays, spread_distances
 from mmpart_core.reconstruct.voxel_field import VoxelField
 
-_COLOR_SMOOTHING_EVERY = 2
+_COLOR_SMOOTHING_EVERY = 2  # steps; it takes the whole grid, so it is left out every other time
 
 
 @dataclass

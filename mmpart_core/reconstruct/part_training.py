@@ -25,12 +25,16 @@ from mmpart_core.reconstruct.rendering import Rendered, render_rays, spread_dist
 from mmpart_core.reconstruct.view_colors import project_colors
 from mmpart_core.reconstruct.voxel_field import VoxelField
 
-_EVALUATION_RAYS = 8192
+_EVALUATION_RAYS = 8192  # rendered at once: bounds memory, no more
+# Confidence below which, and share of a view's foreground without a ray above which, is warned of.
+# By hand.
 _LOW_CONFIDENCE = 0.5
 _MISSED_SHARE = 0.02
 # Corners this many spacings from the hull's surface take part in interpolation at the surface.
 _COLORED_BAND = 2.5
-_SHARPEST = 4.0  # at 200 a sheet of .08 keeps its thickness, at 50 it swells to three times that
+# Times the first sharpness, for the thinnest: at 200 a sheet of .08 keeps its thickness, at 50 it
+# swells to three times that.
+_SHARPEST = 4.0
 
 
 def train_part(views: PosedViews, options: TrainingOptions, seed: int) -> TrainedField:

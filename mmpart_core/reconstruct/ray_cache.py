@@ -10,8 +10,9 @@ from mmpart_core.geometry import cameras
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull
 
+# Steps of a ray through the grid: by default as many as its longest side has corners.
 _MARCH_STEPS = 96
-_CHUNK = 1 << 14
+_CHUNK = 1 << 14  # rays marched at once: bounds memory, no more
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ from mmpart_core.reconstruct.part_model import PartModel, PartModelConfig
 from mmpart_core.reconstruct.voxel_field import VoxelField
 
 _quiet_lock = threading.Lock()
-_DECAY = 0.1
+_DECAY = 0.1  # of the learning rates, from the first step to the last
 
 
 @dataclass

@@ -22,8 +22,9 @@ from mmpart_core.errors import BackendError
 from mmpart_core.geometry import transforms
 from mmpart_core.geometry.render import RenderScene
 
+# IoU of mesh and isolated silhouette below which a part is warned of; by hand.
 _POOR_IOU = 0.6
-_ALPHA_THRESHOLD = 128
+_ALPHA_THRESHOLD = 128  # half of 255
 # Views of the whole object frame it anew, so that another scale is usual; far from 1 they show
 # something else. The examples leave 4 to 8 of 320 pixels between the boxes, views of another
 # object 21.

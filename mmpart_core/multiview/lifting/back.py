@@ -9,6 +9,8 @@ from skimage import measure
 
 from mmpart_core.multiview.lifting.outline import depth_inside
 
+# Set by hand on the examples, by the looks of their backs; not measured.
+# Side of the copy that is cut into areas; pixels are its pixels.
 _SEGMENTED_PX = 128
 # Colours are gathered around so many centres; centres nearer than this (CIELAB, lightness at the
 # given weight, so that shading parts nothing) are one colour, in chains.
@@ -18,9 +20,11 @@ _LIGHTNESS_WEIGHT = 0.6
 # An area reaches the outline if, of a strip along the rim as long as the area is thick, at least
 # this share belongs to it: a band's two ends do, a corner of an eye does not.
 _LEAST_CONTACT = 0.6
+# Areas no thicker than this (half) are a mark of the front only if this share of what is around
+# them is one other area; else they are the blend along a drawn edge.
 _SLIVER_PX, _SURROUNDED = 1.0, 0.75
-_RIM = 0.02
-_BLUR = 0.01
+_RIM = 0.02  # of the side: width of the strip along the outline
+_BLUR = 0.01  # of the side: width of the Gaussian over the back
 # Width, over the longer side, over which the front's colours give way to the back's.
 _SEAM = 0.04
 

@@ -13,8 +13,9 @@ from mmpart_core.geometry import cameras, transforms
 from mmpart_core.multiview.lifting.outline import depth_inside
 from mmpart_core.records import Camera
 
+# Side of the crop over the part's: what is lifted may reach a little beyond the part's box.
 _MARGIN = 1.1
-_LEAST_PX = 4.0
+_LEAST_PX = 4.0  # side, in the image, below which a part is cropped as if it had that
 # Texture pixels per pixel of the outline's grid, along a side.
 TEXTURE_SCALE = 2
 

@@ -16,7 +16,7 @@ DEPTH_TO_WIDTH = 1.0
 # Length over mean thickness of a strip: from the first on a part may be a bar, from the second on
 # it is one and as deep as it is thick. A disc has 1.8, a square 2.2, hats 2.6 to 4.5, knives and
 # bent arms 7 to 9. The rule keeps swords from becoming shields; it costs where a bar is seen
-# aslant.
+# aslant. The two numbers are set by hand between those.
 _MAYBE_BAR, _BAR = 5.0, 8.0
 
 

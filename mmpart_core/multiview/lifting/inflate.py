@@ -16,11 +16,12 @@ from mmpart_core.multiview.lifting.outline import depth_inside
 from mmpart_core.multiview.lifting.sheets import closed_sheets
 
 Relief = Callable[[Bool[np.ndarray, "H W"]], Float[np.ndarray, "H W"]]
-# Rays must meet the middle plane well off grazing, and a flat part must keep some height.
+# Set by hand; not measured. Rays must meet the middle plane well off grazing, and a flat part must
+# keep some height: its depth, seen aslant, makes up this share of its outline's height at most.
 _MOST_TILT_DEG = 60.0
 _MOST_DEPTH = 0.9
-_BEVEL = 0.3
-_SMOOTHED_ROWS = 0.02
+_BEVEL = 0.3  # width of a slab's round rim, of the radius of the largest circle inside the outline
+_SMOOTHED_ROWS = 0.02  # of the grid's side: width of the Gaussian over level sections
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
+# Set by hand; not measured. How far a mirror axis may be from the middle, of the outline's width.
 _AXIS_SEARCH = 0.03
-_MOST_CORNERS = 6
+_MOST_CORNERS = 6  # the outline of a box has four to six, from wherever it is seen
+# Of the grid's longer side: patterns finer than this may differ between the halves.
 _COLOR_BLUR = 0.03
 
 

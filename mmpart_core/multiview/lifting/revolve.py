@@ -13,12 +13,15 @@ from mmpart_core.multiview.lifting.crop import PartCrop
 from mmpart_core.multiview.lifting.outline import Symmetry
 from mmpart_core.multiview.lifting.profile import Profile, circles, find_profile
 
-_SPOKES = 192
-_CAP_RINGS = 16
+_SPOKES = 192  # points of a ring: 0.01 % of its radius from a circle
+_CAP_RINGS = 16  # on a flat end, so that its vertex colours show what is on it
+# All below is set by hand, by the looks of the examples from behind.
 # Width of the rim whose colours are not trusted (crop.extend_colors), in outline pixels.
 _RIM_PX = 4.0
+# Cosine between normal and view below which a pixel tells no colour: 83 degrees. Behind the axis
+# twice that is asked (76 degrees), as the mirror point in front is the safer choice.
 _LEAST_FACING = 0.12
-_SEAM = 0.35
+_SEAM = 0.35  # radians, behind the sides, over which the front's colours give way to the back's
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-# Contour points keep this far from grid points, so that no triangle degenerates.
+# Contour points keep this far from grid points (in cells), so that no triangle degenerates; at most
+# that much of a pixel is lost of the outline.
 _CLEARANCE = 0.05
 # Fans over one grid cell by which of its corners are inside. Corners run 0 top left, 1 top right,
 # 2 bottom right, 3 bottom left (bits 1, 2, 4, 8); 4 to 7 are the contour points on the edges

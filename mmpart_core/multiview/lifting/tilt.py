@@ -7,7 +7,10 @@ from jaxtyping import Bool
 from mmpart_core.multiview.lifting.outline import mirror_axis
 
 # Beyond this a part lies rather than leans, and a mirror axis may as well be that of a flat shape.
+# By hand.
 MOST_TILT_DEG = 25.0
+# The outline is turned step by step at a small size, then around the best at twice that: a step is
+# about what moves its rim by a pixel, and by half of one.
 _COARSE_PX, _COARSE_STEP_DEG = 96, 1.0
 _FINE_PX, _FINE_STEP_DEG = 192, 0.25
 

@@ -11,6 +11,7 @@ from mmpart_core.plan.prompt_text import fill_prompt, prompt_digest
 from mmpart_core.plan.protocol import PlanDraft
 from mmpart_core.records import ComponentRequest, ObjectRequest
 
+# Names of the files in prompts/; their text is in the key.
 _TEXTS = ("isolate_part", "hidden_neutral", "hidden_described")
 
 
