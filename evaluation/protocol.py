@@ -194,7 +194,7 @@ def describe_protocol(protocol: Protocol) -> str:
         if protocol.failure_policy == "worst"
         else "Failed parts count in the success rate only.",
         *(
-            f"{name} by the model with SHA-256 {digest[:12]}…."
+            f"{name} model {digest[:12]} (SHA-256)."
             for name, digest in (("LPIPS", protocol.lpips_model), ("CLIP", protocol.clip_model))
             if digest
         ),

@@ -30,6 +30,7 @@ from evaluation.reporting.wording import (
     number,
     percent,
     signed,
+    unit,
 )
 from evaluation.reporting.worst import PairLoader
 from evaluation.rows import ScoreRow
@@ -150,6 +151,7 @@ def render_page(
         objects=len({(row.dataset, row.object_id) for row in rows}),
         issues=data_issues(rows),
         arrow=arrow,
+        unit=unit,
         confidence=f"{CONFIDENCE:.0%}",
     )
 

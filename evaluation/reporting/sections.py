@@ -30,7 +30,7 @@ from evaluation.reporting.worst import (
 )
 from evaluation.rows import ScoreRow
 
-_HEADLINE_ROWS = 9
+_HEADLINE_ROWS = 16
 _DISTRIBUTIONS = 4
 _CATEGORY_METRICS = 2
 _STAGES = ("plan", "isolate", "multiview", "reconstruct", "mesh", "assemble")

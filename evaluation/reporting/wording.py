@@ -54,7 +54,8 @@ _COST_TITLES = {"_gpu_s": "GPU time", "_s": "time", "_usd": "money", "_tokens": 
 _COST_ENDING = re.compile("|".join(f"{ending}$" for ending in _COST_TITLES))
 _HEADLINES = (
     "chamfer", "f_0.05", "volume_iou", "voxel_f", "bbox_iou", "normal_consistency",
-    "centroid_error_pct", "shape_f_0.05", "mutual_iou",
+    "centroid_error_pct", "shape_f_0.05", "watertight", "penetration_pct", "mutual_iou",
+    "psnr_db", "silhouette_iou", "lpips", "clip_image", "clip_text",
 )  # fmt: skip
 _ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 
@@ -88,6 +89,12 @@ def metric_title(metric: str) -> str:
 def arrow(metric: str, protocol: Protocol) -> str:
     """Which way is better, as an arrow; empty for plain counts."""
     return _ARROWS[facts_of(metric, protocol).better]
+
+
+def unit(metric: str, protocol: Protocol) -> str:
+    """What a metric is counted in; empty for shares, and for Chamfer, whose frame has no unit."""
+    name = metric.removeprefix(_ALONE)
+    return "" if name in (FAILURE_RATE, "chamfer") else facts_of(metric, protocol).unit
 
 
 def number(value: float | None) -> str:

@@ -133,7 +133,7 @@ def test_models_are_in_protocol_and_key_and_paths_are_not(
     assert protocol == with_models(MMPART, elsewhere) != MMPART
     assert found.lpips is not None
     assert protocol.lpips_model == found.lpips.digest
-    assert "LPIPS by the model with SHA-256" in describe_protocol(protocol)
+    assert f"LPIPS model {found.lpips.digest[:12]} (SHA-256)." in describe_protocol(protocol)
     assert with_models(SAM3DPART, found) is SAM3DPART
     keys = {
         score_key("0" * 64, each, LookOptions(models=models))

@@ -224,6 +224,21 @@ def test_costs_are_shown_with_units_and_unknown_ones_are_left_out(tmp_path: Path
     assert "what is not listed is unknown, not 0" in text
 
 
+def test_numbers_have_their_units_and_one_is_singular(tmp_path: Path, row: Row) -> None:
+    values = {"f_0.1": 0.5, "centroid_error_pct": 2.0, "rotation_error_deg": 30.0}
+    runs = [
+        AttributionRun(frozenset(replaced), [row("a", "x", 0.0, values={**values, "f_0.1": f})])
+        for replaced, f in (((), 0.2), (("isolate",), 0.7))
+    ]
+    options = ReportOptions(attributions=attribute_losses(runs))
+    text = write_report(tmp_path, runs[0].rows, options).read_text(encoding="utf-8")
+    _checked(text)
+    assert "<th>centroid error&nbsp;↓ <small>% of diagonal</small></th>" in text
+    assert "<th>rotation error&nbsp;↓ <small>degrees</small></th>" in text
+    assert "<p>1 part that all 2 runs have" in text
+    assert "loses most: 0.500.</p>" in text
+
+
 def test_a_case_without_a_prediction_shows_the_truth_in_one_row(tmp_path: Path, scored) -> None:
     truth, _, rows = scored
     lost = [r.model_copy(update={"dataset": "", "object_id": "x"}) for r in rows]
