@@ -1,13 +1,15 @@
 """Rules of every test: shapes are checked, sockets are loopback only, markers are declared here."""
 
 import importlib
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,17 @@ collect_ignore = ["packages"]
 
 PACKAGES = Path(__file__).resolve().parent / "packages"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+VIEWER = Path(__file__).resolve().parents[1] / "viewer"
+VALIDATION = """
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+const validator = createRequire(process.argv[1] + "/package.json")("gltf-validator");
+const found = {};
+for (const file of process.argv.slice(2)) {
+  found[file] = (await validator.validateBytes(new Uint8Array(readFileSync(file)))).issues.messages;
+}
+process.stdout.write(JSON.stringify(found));
+"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -95,3 +108,26 @@ def journal() -> Iterator[Any]:
     module.reset()
     yield module
     module.reset()
+
+
+@pytest.fixture(scope="session")
+def gltf_faults() -> Callable[..., dict[str, list[Any]]]:
+    """Runs Khronos' validator on GLB files: path -> its errors and warnings.
+
+    ``npm ci`` in ``viewer/`` installs it; without it the tests that ask for it are skipped.
+    """
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    if not (VIEWER / "node_modules" / "gltf-validator").is_dir():
+        pytest.skip("gltf-validator is not installed; run npm ci in viewer/")
+
+    def validate(*files: Path) -> dict[str, list[Any]]:
+        command = ["node", "--input-type=module", "-e", VALIDATION, "--", str(VIEWER)]
+        answer = subprocess.run(
+            [*command, *map(str, files)], capture_output=True, text=True, check=True, timeout=120
+        )
+        found: dict[str, list[Any]] = json.loads(answer.stdout)
+        return {path: [each for each in messages if each["severity"] <= 1]
+                for path, messages in found.items()}  # fmt: skip
+
+    return validate
