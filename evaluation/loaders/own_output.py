@@ -106,14 +106,14 @@ def _cost(manifest: dict[str, Any]) -> dict[str, float]:
     runs = [*manifest["stages"], *(run for part in manifest["parts"] for run in part["stages"])]
     cached = {run["stage"] for run in runs if run.get("cached")}
     cost: dict[str, float] = {}
-    paid = any(run["cost_usd"] for run in runs)
+    paid = any(run.get("cost_usd") for run in runs)
     fields = {"s": "seconds", "usd": "cost_usd"} if paid else {"s": "seconds"}
     for run in runs:
         if run["stage"] not in cached:
             for ending, field in fields.items():
                 key = f"{run['stage']}_{ending}"
-                cost[key] = cost.get(key, 0.0) + float(run[field])
+                cost[key] = cost.get(key, 0.0) + float(run.get(field) or 0.0)
     if not cached:
         totals = manifest["totals"]
-        cost = {name: float(totals[name]) for name in TOTALS} | cost
+        cost = {name: float(totals[name]) for name in TOTALS if totals.get(name) is not None} | cost
     return cost
