@@ -92,6 +92,11 @@ def test_plan_says_what_would_run_and_can_be_edited(
     made = mmpart("generate", image, "--plan", plan_file, "-o", tmp_path / "out", *common[2:])
     assert made.exit_code == 0, made.output
     assert "not as planned" not in made.stderr
+    reseeded = ["--plan", plan_file, "--seed", "9", "-o", tmp_path / "out", *common[2:]]
+    assert (
+        "note: not as planned: --seed 9 (planned: 0)" in mmpart("generate", image, *reseeded).stderr
+    )
+    assert "seed 9" in (tmp_path / "out" / "mmpart.log").read_text().rpartition("run begins")[2]
     assert ("plan", "pair") not in journal.taken()
     manifest = (tmp_path / "out" / "manifest.json").read_text()
     assert "woollen hat" in manifest
