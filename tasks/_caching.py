@@ -3,7 +3,7 @@
 Prefect looks a key up in the result storage of the flow run. Ours keeps one JSON record per piece
 of work at ``records/<stage>/<key>.json``, beside the blobs it refers to, in any store that
 ``FsspecStore`` knows. A record counts only if it can be read as today's record type and every
-blob it refers to is there with its size; otherwise it is a miss and the work is done again.
+blob it refers to is there, unaltered; otherwise it is a miss and the work is done again.
 
 Prefect swallows the errors of a result storage: a store that cannot be read is a miss to it, one
 that cannot be written a success. Both are remembered here, and whoever runs the work asks
@@ -35,6 +35,7 @@ from mmpart_core.records import (
     ViewSet,
 )
 from mmpart_core.storage.blob_store import BlobStore
+from mmpart_core.storage.fsspec_store import FsspecStore
 from mmpart_core.storage.opening import open_store
 
 RECORD_TYPES: dict[str, type[Record]] = {
@@ -67,11 +68,11 @@ def record_path(key: str) -> str | None:
     return f"records/{stage}/{key}.json" if stage in RECORD_TYPES and len(digest) == 64 else None
 
 
-def stored_record(store: Any, key: str) -> Record | None:
+def stored_record(store: FsspecStore, key: str) -> Record | None:
     """A finished piece of work, or None where it is not there or cannot be trusted.
 
     Args:
-        store: a ``FsspecStore``.
+        store: where records and blobs lie.
         key: from ``stages.work_key``.
 
     Raises:
@@ -83,7 +84,7 @@ def stored_record(store: Any, key: str) -> Record | None:
 
 
 def trusted_record(key: str, content: bytes, store: BlobStore) -> Record | None:
-    """The record in a file's content, if today's code can read it and its blobs are there.
+    """The record in a file's content, if today's code can read it and its blobs are unaltered.
 
     Raises:
         StorageError: the store cannot be read.
@@ -119,7 +120,7 @@ def _refs(value: Any) -> Iterator[dict[str, Any]]:
 
 
 class VerifiedRecords(WritableFileSystem):
-    """Result storage that gives back only records whose blobs are all there.
+    """Result storage that gives back only records whose blobs are all there, unaltered.
 
     Prefect also offers it the errors of failed tasks; those are not stored.
     """

@@ -29,7 +29,7 @@ class BlobStore(Protocol):
         ...
 
     def has(self, ref: BlobRef) -> bool:
-        """Whether a blob of that digest and size is there (content not read).
+        """Whether a blob of that digest and size is there, unaltered: ``get`` would give it.
 
         Raises:
             StorageError: the store cannot be read.

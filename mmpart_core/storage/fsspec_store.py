@@ -51,9 +51,11 @@ class FsspecStore:
         self._root: str = found[1].rstrip("/")
         self._local = isinstance(self._fs, LocalFileSystem)
         self._failures = _failures_of(self._fs)
+        # What was known of each blob's file when its content was last found to be right.
+        self._checked: dict[str, str] = {}
 
     def put(self, data: bytes, media: str) -> BlobRef:
-        """See ``BlobStore.put``; bytes that are there already are not sent again."""
+        """See ``BlobStore.put``; bytes that are there already, unaltered, are not sent again."""
         ref = BlobRef(sha256=digest_of(data), size=len(data), media=media)
         if not self.has(ref):
             self.write_file(blob_path(ref.sha256), data)
@@ -84,8 +86,24 @@ class FsspecStore:
         return data
 
     def has(self, ref: BlobRef) -> bool:
-        """See ``BlobStore.has``."""
-        return self.file_size(blob_path(ref.sha256)) == ref.size
+        """See ``BlobStore.has``.
+
+        The content is read and its digest compared, once for each state of the file: what its
+        file system tells of it (in a folder inode and times, in S3 ETag and time) changes with
+        it, so a blob is read again only after it was written again.
+        """
+        path = blob_path(ref.sha256)
+        found = self._file_facts(path)
+        if found is None or int(found["size"]) != ref.size:
+            return False
+        state = str(found)
+        if self._checked.get(path) == state:
+            return True
+        data = self.read_file(path)
+        if data is None or digest_of(data) != ref.sha256:
+            return False
+        self._checked[path] = state
+        return True
 
     def probe(self) -> None:
         """Write, read and delete a small object.
@@ -118,12 +136,16 @@ class FsspecStore:
         Raises:
             StorageError: the store cannot be read.
         """
+        found = self._file_facts(path)
+        return None if found is None else int(found["size"])
+
+    def _file_facts(self, path: str) -> dict[str, Any] | None:
         with self._explained("read", path):
             try:
                 found = self._fs.info(self._full(path))
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return int(found["size"]) if found["type"] == "file" else None
+        return found if found["type"] == "file" else None
 
     def write_file(self, path: str, data: bytes) -> None:
         """Write a file under the root, whole or not at all; replaces an older one.

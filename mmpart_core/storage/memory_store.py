@@ -38,4 +38,4 @@ class MemoryStore:
     def has(self, ref: BlobRef) -> bool:
         """See ``BlobStore.has``."""
         data = self.blobs.get(ref.sha256)
-        return data is not None and len(data) == ref.size
+        return data is not None and len(data) == ref.size and digest_of(data) == ref.sha256

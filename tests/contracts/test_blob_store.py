@@ -1,5 +1,6 @@
 """What every blob store promises, checked on each: in memory, in a folder, on an S3 server."""
 
+import os
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -58,12 +59,24 @@ class BlobStoreContract(ABC):
         with pytest.raises(BlobCorruptError, match="altered"):
             store.get(ref)
 
+    def test_altered_blob_of_the_same_size_is_not_had(self, store: BlobStore) -> None:
+        ref = store.put(b"content", "text/plain")
+        for _ in range(2):
+            assert store.has(ref)
+            self.alter(store, ref, b"CONTENT")
+            assert not store.has(ref)
+            assert not store.has(ref)
+            assert store.put(b"content", "text/plain") == ref
+        assert store.get(ref) == b"content"
+
     def test_altered_blob_is_found_on_reading_and_can_be_put_again(self, store: BlobStore) -> None:
         ref = store.put(b"content", "text/plain")
         self.alter(store, ref, b"CONTENT")
         with pytest.raises(BlobCorruptError, match="altered"):
             store.get(ref)
         assert not store.has(ref)
+        with pytest.raises(BlobMissingError):
+            store.get(ref)
         assert store.get(store.put(b"content", "text/plain")) == b"content"
 
     def test_deleted_blob_can_be_put_again(self, store: BlobStore) -> None:
@@ -116,11 +129,35 @@ class FsspecContract(BlobStoreContract):
         assert store.read_file("records/a/b.json") is None
         assert store.file_size("records/a/b.json") is None
 
+    def test_a_blob_is_read_once_until_it_is_altered(
+        self, store: FsspecStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ref = store.put(b"content", "text/plain")
+        read: list[str] = []
+        real = store.read_file
+        monkeypatch.setattr(store, "read_file", lambda path: read.append(path) or real(path))
+        assert [store.has(ref) for _ in range(3)] == [True] * 3
+        assert read == [blob_path(ref.sha256)]
+        self.alter(store, ref, b"CONTENT")
+        assert not store.has(ref)
+        assert len(read) == 2
+
 
 class TestFolderStore(FsspecContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> FsspecStore:
         return FsspecStore(str(tmp_path / "store"))
+
+    def test_content_altered_in_place_with_its_times_put_back(self, store: FsspecStore) -> None:
+        ref = store.put(b"content", "text/plain")
+        assert store.has(ref)
+        path = Path(store.url) / blob_path(ref.sha256)
+        before = path.stat()
+        with path.open("r+b") as file:
+            file.write(b"C")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert path.stat().st_mtime_ns == before.st_mtime_ns
+        assert not store.has(ref)
 
 
 class TestS3Store(FsspecContract):

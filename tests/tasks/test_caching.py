@@ -1,4 +1,4 @@
-"""Records that can be trusted, without a flow: see also tests/flows/test_generate_object.py."""
+"""Records that can be trusted, without a flow: see also tests/flows/test_stored_results.py."""
 
 import json
 from pathlib import Path
@@ -72,6 +72,16 @@ def test_record_without_its_blob_is_a_miss(store: FsspecStore, mesh: PartMesh) -
     store.delete_file(blob_path(mesh.mesh.sha256))
     assert not results(store).exists(KEY)
     assert stored_record(store, KEY) is None
+
+
+def test_record_with_an_altered_blob_is_a_miss(store: FsspecStore, mesh: PartMesh) -> None:
+    results(store).write(mesh, key=KEY)
+    assert stored_record(store, KEY) == mesh
+    store.write_file(blob_path(mesh.mesh.sha256), b"GLTF")
+    assert not results(store).exists(KEY)
+    assert stored_record(store, KEY) is None
+    store.put(b"glTF", "model/gltf-binary")
+    assert stored_record(store, KEY) == mesh
 
 
 def test_record_of_another_stage_is_a_miss(store: FsspecStore, mesh: PartMesh) -> None:
