@@ -43,7 +43,8 @@ def test_lists_outline_every_component_inside_the_picture(benchmark: ModuleType,
 def test_a_picture_is_known_by_its_content_and_not_by_its_name(
     benchmark: ModuleType, tmp_path: Path
 ):
-    picture = replace(benchmark.PICTURES["robot"], sha256=sha256(b"the published one").hexdigest())
+    digest = f"sha256:{sha256(b'the published one').hexdigest()}"
+    picture = replace(benchmark.PICTURES["robot"], digest=digest)
     for folder, content in (("a", b"another robot"), ("b/deeper", b"the published one")):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "robot.jpg").write_bytes(content)
