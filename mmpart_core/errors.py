@@ -4,11 +4,20 @@ Each message names the thing, what was expected, what came and what to do. All e
 pickling (Dask and Prefect move them between processes): the message is the one argument they need.
 """
 
-from mmpart_core.records import PartFailure
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from mmpart_core.records import PartFailure, StageRun
 
 
 class MMPartError(Exception):
-    """Base of every error raised on purpose."""
+    """Base of every error raised on purpose.
+
+    Attributes:
+        cost_usd: what calls cost before it was raised; a back-end that pays for calls sets it.
+    """
+
+    cost_usd: float = 0.0
 
 
 class ConfigError(MMPartError):
@@ -48,11 +57,18 @@ class StageFailedError(MMPartError):
 
     Args:
         failure: which stage of which part, and why.
+        run: what it took until it failed.
     """
 
-    def __init__(self, failure: PartFailure) -> None:
-        super().__init__(failure)
+    def __init__(self, failure: PartFailure, run: StageRun | None = None) -> None:
+        super().__init__(failure, run)
         self.failure = failure
+        self.run = run
+
+    @property
+    def runs(self) -> tuple[StageRun, ...]:
+        """What it took, where that is known: one entry or none."""
+        return () if self.run is None else (self.run,)
 
     def __str__(self) -> str:
         return self.failure.message
@@ -85,3 +101,20 @@ class BlobMissingError(BlobError):
 
 class BlobCorruptError(BlobError):
     """A blob whose content is not what the record that refers to it says."""
+
+
+@contextmanager
+def cost_told(cost_usd: float) -> Generator[None]:
+    """Within: an error also tells what the calls before it cost.
+
+    Args:
+        cost_usd: what was paid for what is now being checked and stored.
+
+    Raises:
+        MMPartError: as within, with its cost.
+    """
+    try:
+        yield
+    except MMPartError as error:
+        error.cost_usd += cost_usd
+        raise

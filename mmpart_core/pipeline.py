@@ -39,7 +39,8 @@ class StageRunner(Protocol):
         """Run one stage.
 
         Raises:
-            StageFailedError: the work failed with an error raised on purpose.
+            StageFailedError: the work failed with an error raised on purpose; it says what the
+                work took until then.
             ConfigError: a back-end cannot be used at all, so no part can be made.
         """
         ...
@@ -53,22 +54,28 @@ def direct_runner(config: PipelineConfig, store: BlobStore, seed: int) -> StageR
     ) -> tuple[Any, StageRun]:
         choice = config.choice(stage)
         started = time.perf_counter()
+
+        def taken(outcome: Any) -> StageRun:
+            return StageRun(
+                component=component,
+                stage=stage,
+                key=stages.work_key(stage, inputs, choice, seed),
+                cached=False,
+                failed=isinstance(outcome, MMPartError),
+                seconds=time.perf_counter() - started,
+                cost_usd=getattr(outcome, "cost_usd", 0.0),
+                backend=backends.backend_version(stage, choice.kind),
+                seed=seed,
+            )
+
         try:
             record = stages.run_stage(stage, inputs, choice, store, seed)
         except ConfigError:  # a back-end that cannot be used at all stops the run
             raise
         except MMPartError as error:
-            raise StageFailedError(failure_of(component, stage, error)) from error
-        return record, StageRun(
-            component=component,
-            stage=stage,
-            key=stages.work_key(stage, inputs, choice, seed),
-            cached=False,
-            seconds=time.perf_counter() - started,
-            cost_usd=getattr(record, "cost_usd", 0.0),
-            backend=backends.backend_version(stage, choice.kind),
-            seed=seed,
-        )
+            failure = failure_of(component, stage, error)
+            raise StageFailedError(failure, taken(error)) from error
+        return record, taken(record)
 
     return run
 
@@ -159,7 +166,7 @@ def part_branch(request: ObjectRequest, prompt: PartPrompt, run: StageRunner) ->
     try:
         part = make_part(request, prompt, run, runs)
     except StageFailedError as error:
-        return Branch(runs=tuple(runs), failure=error.failure)
+        return Branch(runs=(*runs, *error.runs), failure=error.failure)
     return Branch(runs=tuple(runs), part=part)
 
 
@@ -168,7 +175,7 @@ def whole_branch(request: ObjectRequest, plan: PartPlan, run: StageRunner) -> Br
     try:
         views, viewed = make_whole_views(request, plan, run)
     except StageFailedError as error:
-        return Branch(runs=(), failure=error.failure)
+        return Branch(runs=error.runs, failure=error.failure)
     return Branch(runs=(viewed,), whole_views=views)
 
 
@@ -222,7 +229,7 @@ def run_stages(
         try:
             plan, planned = make_plan(request, run)
         except StageFailedError as error:
-            return ObjectResult(request=request, failures=(error.failure,))
+            return ObjectResult(request=request, failures=(error.failure,), runs=error.runs)
         runs.append(planned)
     lines = [partial(part_branch, request, prompt, run) for prompt in plan.prompts]
     if whole_object_views:
@@ -249,6 +256,7 @@ def _collect(
             runs.append(placed)
         except StageFailedError as error:
             failures.append(error.failure)
+            runs += error.runs
     return ObjectResult(
         request=request,
         plan=plan,

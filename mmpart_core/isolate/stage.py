@@ -1,5 +1,6 @@
 """Isolate: one part alone, completed, in the pose it has in the image."""
 
+from mmpart_core import errors
 from mmpart_core.geometry import truth_scene
 from mmpart_core.isolate import checks
 from mmpart_core.isolate.protocol import ImageEditor, IsolationTask
@@ -39,7 +40,8 @@ def isolate_part(
         truth=truth_scene.load_truth(store, prompt.truth),
     )
     isolation = backend.isolate(task, seed)
-    checks.check_isolation(isolation, prompt.component)
+    with errors.cost_told(isolation.cost_usd):
+        checks.check_isolation(isolation, prompt.component)
     return IsolatedPart(
         component=prompt.component,
         rgba=codecs.put_image(store, isolation.rgba),

@@ -95,13 +95,14 @@ def collect_warnings(result: ObjectResult, parts: Sequence[PartFacts]) -> list[d
 
 
 def totals(result: ObjectResult, parts: Sequence[PartFacts]) -> dict[str, Any]:
-    """Counts, seconds and money over all stages of this run."""
+    """Counts, seconds and money over all stages of this run, failed ones included."""
     return {
         "components": len(parts),
         "parts_made": sum(part.state == "made" for part in parts),
         "parts_placed": sum(part.placement is not None for part in parts),
         "stages": len(result.runs),
         "stages_cached": sum(run.cached for run in result.runs),
+        "stages_failed": sum(run.failed for run in result.runs),
         "seconds": math.fsum(run.seconds for run in result.runs),
         "cost_usd": math.fsum(run.cost_usd for run in result.runs),
     }
@@ -161,6 +162,7 @@ def _run(run: StageRun) -> dict[str, Any]:
         "stage": run.stage,
         "key": run.key,
         "cached": run.cached,
+        "failed": run.failed,
         "seconds": run.seconds,
         "cost_usd": run.cost_usd,
         "backend": run.backend,

@@ -30,7 +30,7 @@ class PartFacts:
         placement: None when the part was not placed.
         failure: why it was not made, when a stage of its own failed.
         runs: its own stages in this run, in order.
-        shared_runs: the stages it shares with all parts (plan, assemble).
+        shared_runs: the stages it shares with all parts (plan, assemble), as far as they were done.
         planner: kind and version of what wrote its prompt; empty when planning failed.
     """
 
@@ -134,7 +134,9 @@ def gather_parts(result: ObjectResult) -> tuple[PartFacts, ...]:
     placements = result.assembled.placements if result.assembled else ()
     placed = {placement.component: placement for placement in placements}
     shared = tuple(
-        run for run in result.runs if run.component is None and run.stage in ("plan", "assemble")
+        run
+        for run in result.runs
+        if run.component is None and run.stage in ("plan", "assemble") and not run.failed
     )
     return tuple(
         PartFacts(

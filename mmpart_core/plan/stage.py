@@ -1,6 +1,6 @@
 """Plan: one isolation prompt per component, and the input camera all parts share."""
 
-from mmpart_core import backends
+from mmpart_core import backends, errors
 from mmpart_core.geometry import cameras
 from mmpart_core.images import foreground, framing, region_masks
 from mmpart_core.keys import Stage
@@ -33,7 +33,8 @@ def plan_parts(
     mask = foreground.foreground_mask(source, _evidence(request, store))
     checks.check_foreground(mask, request)
     draft = backend.plan(source, request, seed)
-    checks.check_draft(draft, request)
+    with errors.cost_told(draft.cost_usd):
+        checks.check_draft(draft, request)
     mask_ref = codecs.put_mask(store, mask)
     camera = _input_camera(request, framing.framed_square(mask))
     return PartPlan(

@@ -21,6 +21,7 @@ class StageRun(Record):
         stage: which stage.
         key: its cache key (``keys.stage_key``).
         cached: True when the record came from the store.
+        failed: True when it gave no record: what was spent on it all the same.
         seconds: time spent on it in this run.
         cost_usd: money spent on it in this run.
         backend: kind and version, for instance ``nerfstudio/1``.
@@ -31,6 +32,7 @@ class StageRun(Record):
     stage: StageName
     key: str
     cached: bool
+    failed: bool = False
     seconds: float
     cost_usd: float = 0.0
     backend: str
@@ -73,7 +75,7 @@ class ObjectResult(Record):
         whole_views: views of the whole object, where the profile asks for them.
         assembled: None when no part was made or assembly failed.
         failures: the parts (or stages) that failed.
-        runs: one entry per stage and part.
+        runs: one entry per stage and part that was begun, failed ones included.
     """
 
     request: ObjectRequest

@@ -9,7 +9,12 @@ import pytest
 from mmpart_core import pipeline, stages
 from mmpart_core.backends import STAGES
 from mmpart_core.config import PipelineConfig, validate_config
-from mmpart_core.errors import BlobCorruptError, BlobMissingError, MissingDependencyError
+from mmpart_core.errors import (
+    BlobCorruptError,
+    BlobMissingError,
+    MissingDependencyError,
+    StageError,
+)
 from mmpart_core.intake.components import parse_part
 from mmpart_core.intake.request import build_request
 from mmpart_core.records import ObjectRequest
@@ -92,6 +97,42 @@ def test_failed_part_does_not_stop_the_others(
     assert len(result.parts) == 1
     assert result.parts[0] in first.parts
     assert result.assembled is not None
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "whole"])
+def test_what_a_failed_stage_took_is_kept(
+    config: PipelineConfig,
+    request_: ObjectRequest,
+    store: MemoryStore,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+) -> None:
+    config = validate_config(config.model_dump(), "test", {"whole_object_views": True})
+    whole = pipeline.generate_object(request_, config, store, seed=3)
+    real = stages.run_stage
+
+    def failing(name: str, inputs: Any, *rest: Any) -> Any:
+        of_whole = name == "multiview" and inputs["part"].component is None
+        if ("whole" if of_whole else name) == stage:
+            error = StageError("out of order")
+            error.cost_usd = 0.25
+            raise error
+        return real(name, inputs, *rest)
+
+    monkeypatch.setattr(stages, "run_stage", failing)
+    result = pipeline.generate_object(request_, config, store, seed=3)
+    failed = [run for run in result.runs if run.failed]
+    times = 2 if stage in ("isolate", "multiview", "reconstruct", "mesh") else 1
+    assert [(run.stage, run.component) for run in failed] == [
+        (failure.stage, failure.component) for failure in result.failures
+    ]
+    assert len(failed) == times
+    keys = {run.key for run in whole.runs}
+    for run in failed:
+        assert run.key in keys
+        assert (run.cost_usd, run.cached, run.seed) == (0.25, False, 3)
+        assert run.seconds > 0
+        assert run.backend == "counting/1"
 
 
 def test_nothing_made_is_not_assembled(

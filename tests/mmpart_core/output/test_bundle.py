@@ -12,8 +12,9 @@ import pytest
 from mmpart_core.config import PipelineConfig
 from mmpart_core.errors import BlobMissingError, StorageError
 from mmpart_core.output import bundle
-from mmpart_core.records import ObjectResult, PartFailure
+from mmpart_core.records import ObjectResult, PartFailure, StageRun
 from mmpart_core.storage import codecs, glb
+from mmpart_core.storage.gltf import container
 from mmpart_core.storage.memory_store import MemoryStore
 
 Lamp = tuple[ObjectResult, MemoryStore]
@@ -137,6 +138,35 @@ def test_one_failed_part_leaves_the_others(lamp: Lamp, config: PipelineConfig):
     assert (stem["state"], stem["file"], stem["mesh"]) == ("failed", None, None)
     assert stem["failure"]["message"] == "part 'stem': no surface; see …/x.bin"
     assert manifest["totals"]["parts_made"] == 2
+
+
+def test_what_failed_stages_took_is_told(lamp: Lamp, config: PipelineConfig):
+    result, store = lamp
+
+    def failed(run: StageRun) -> bool:
+        return (run.stage, run.component) in (("mesh", "stem"), ("assemble", None))
+
+    runs = tuple(
+        run.model_copy(update={"failed": True, "cost_usd": 0.5}) if failed(run) else run
+        for run in result.runs
+    )
+    broken = without(result, "foot", "stem", "globe").model_copy(update={"runs": runs})
+    broken = broken.model_copy(update={"parts": (result.parts[0], result.parts[2])})
+    files = bundle.build_files(broken, store, config)
+    manifest = json.loads(files["manifest.json"])
+    stem = manifest["parts"][1]
+    assert [(run["stage"], run["failed"]) for run in stem["stages"]] == [
+        ("isolate", False), ("multiview", False), ("reconstruct", False), ("mesh", True),
+    ]  # fmt: skip
+    (mesh,) = (run for run in stem["stages"] if run["failed"])
+    assert (mesh["seconds"], mesh["cost_usd"], mesh["seed"]) == (2.5, 0.5, 7)
+    assert mesh["key"] == f"mesh-{'1' * 64}"
+    assert [run["failed"] for run in manifest["stages"]] == [False, True]
+    totals = manifest["totals"]
+    assert (totals["stages"], totals["stages_failed"]) == (len(result.runs), 2)
+    assert totals["cost_usd"] == pytest.approx(sum(run.cost_usd for run in result.runs) + 1.0)
+    document, _ = container.unpack(files["parts/globe.glb"])
+    assert "assemble" not in document["nodes"][0]["extras"]["backends"]
 
 
 def test_when_all_failed_page_and_manifest_still_come(lamp: Lamp, config: PipelineConfig):

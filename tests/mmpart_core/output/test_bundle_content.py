@@ -167,7 +167,7 @@ def test_manifest_says_what_was_made(manifest: dict, lamp: Lamp):
         "isolate", "multiview", "reconstruct", "mesh",
     ]  # fmt: skip
     assert set(stem["stages"][0]) == {
-        "stage", "key", "cached", "seconds", "cost_usd", "backend", "seed",
+        "stage", "key", "cached", "failed", "seconds", "cost_usd", "backend", "seed",
     }  # fmt: skip
     assert [run["cached"] for run in manifest["parts"][0]["stages"]] == [True] * 4
     assert stem["mesh"]["watertight"] is True
@@ -175,6 +175,6 @@ def test_manifest_says_what_was_made(manifest: dict, lamp: Lamp):
     assert stem["silhouette_iou"] == pytest.approx(0.88)
     assert stem["warnings"] == [{"stage": "isolate", "message": "A third of it was imagined."}]
     assert manifest["totals"] == {
-        "components": 3, "parts_made": 3, "parts_placed": 3, "stages": 14, "stages_cached": 4,
+        "components": 3, "parts_made": 3, "parts_placed": 3, "stages": 14, "stages_cached": 4, "stages_failed": 0,
         "seconds": pytest.approx(21.0), "cost_usd": pytest.approx(0.121),
     }  # fmt: skip
