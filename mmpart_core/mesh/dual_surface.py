@@ -1,4 +1,4 @@
-"""Runs a FlexiCubes implementation, ours or kaolin's, on a field."""
+"""Runs a FlexiCubes implementation, ours or kaolin's, on a field: all that both back-ends do."""
 
 from typing import Any
 
@@ -8,11 +8,35 @@ from jaxtyping import Float, Int
 from scipy.ndimage import map_coordinates
 
 from mmpart_core.geometry.field_grid import FieldGrid
+from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.mesh.finish import finish_surface
 from mmpart_core.mesh.flexicubes.grid import voxel_grid
+from mmpart_core.mesh.protocol import ExtractedSurface
+from mmpart_core.mesh.settings import DualSettings
+from mmpart_core.mesh.solid_field import solid_field
 
 _NEWTON_STEPS = 2
 _LEAST_SLOPE = 0.3
 _FARTHEST = 0.5
+
+
+def extract_finished(
+    extractor: Any, field: FieldGrid, views: PosedViews, settings: DualSettings, name: str
+) -> ExtractedSurface:
+    """A part's mesh by FlexiCubes, from field to texture.
+
+    Args:
+        extractor: ``FlexiCubes`` of this package or of kaolin.
+        field: what was reconstructed, in the part frame.
+        views: the part's views, for its colours.
+        settings: the back-end's.
+        name: whose FlexiCubes it is.
+
+    Raises:
+        BackendError: nothing is inside, or no body is left after cleaning.
+    """
+    vertices, faces = extract_dual_surface(extractor, solid_field(field), settings.device)
+    return finish_surface(vertices, faces, field, views, settings, name)
 
 
 def extract_dual_surface(

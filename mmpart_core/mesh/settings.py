@@ -1,6 +1,6 @@
-"""Settings that all surface extractors share."""
+"""Settings that surface extractors share."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,3 +25,13 @@ class FinishSettings(BackendSettings):
     texture_size_px: int = Field(
         default=512, ge=64, le=4096, description="Longer side of the baked texture."
     )
+
+
+class DualSettings(FinishSettings):
+    """Of extractors that are FlexiCubes, whoever wrote it."""
+
+    EXCLUDED_FROM_KEY: ClassVar[dict[str, str]] = {
+        "device": "says where the same extraction runs",
+    }
+
+    device: str = Field(default="cpu", description="PyTorch device, for instance cpu or cuda.")

@@ -2,22 +2,14 @@
 
 from typing import Any, ClassVar
 
-from pydantic import Field
-
 from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.mesh.protocol import ExtractedSurface
-from mmpart_core.mesh.settings import FinishSettings
+from mmpart_core.mesh.settings import DualSettings
 
 
-class Settings(FinishSettings):
+class Settings(DualSettings):
     """Settings of ``flexicubes``."""
-
-    EXCLUDED_FROM_KEY: ClassVar[dict[str, str]] = {
-        "device": "says where the same extraction runs",
-    }
-
-    device: str = Field(default="cpu", description="PyTorch device, for instance cpu or cuda.")
 
 
 class FlexiCubesExtractor:
@@ -43,13 +35,9 @@ class FlexiCubesExtractor:
 
     def extract(self, field: FieldGrid, views: PosedViews, seed: int) -> ExtractedSurface:
         """See ``SurfaceExtractor.extract``; nothing here is random."""
-        from mmpart_core.mesh.dual_surface import extract_dual_surface
-        from mmpart_core.mesh.finish import finish_surface
-        from mmpart_core.mesh.solid_field import solid_field
+        from mmpart_core.mesh.dual_surface import extract_finished
 
-        solid = solid_field(field)
-        vertices, faces = extract_dual_surface(self._extractor, solid, self._settings.device)
-        return finish_surface(vertices, faces, field, views, self._settings, "FlexiCubes")
+        return extract_finished(self._extractor, field, views, self._settings, "FlexiCubes")
 
 
 BACKEND = FlexiCubesExtractor

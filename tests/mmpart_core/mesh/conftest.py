@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.surface import TriangleMesh
+from mmpart_core.mesh.flexicubes import FlexiCubes
 
 Distance = Callable[[np.ndarray], np.ndarray]
 Paint = Callable[[np.ndarray], np.ndarray]
@@ -108,3 +110,37 @@ def known_torus() -> Known:
 @pytest.fixture(scope="session")
 def known_board() -> Known:
     return known_shape(slab, letter_f)
+
+
+class KaolinsFlexiCubes:
+    """``kaolin.ops.conversions.FlexiCubes`` as kaolin 0.18's documentation lists its arguments.
+
+    Source of the names, their order and their defaults:
+    https://kaolin.readthedocs.io/en/latest/modules/kaolin.ops.conversions.html
+    A call goes to our implementation by the documented names; the devices are kept.
+    """
+
+    devices: ClassVar[list[str]] = []
+
+    def __init__(self, device="cuda"):
+        self.devices.append(device)
+        self._ours = FlexiCubes(device)
+
+    def __call__(
+        self,
+        voxelgrid_vertices,
+        scalar_field,
+        cube_idx,
+        resolution,
+        qef_reg_scale=1e-3,
+        weight_scale=0.99,
+        beta=None,
+        alpha=None,
+        gamma_f=None,
+        training=False,
+        output_tetmesh=False,
+        grad_func=None,
+        voxelgrid_features=None,
+    ):
+        given = {name: value for name, value in locals().items() if name != "self"}
+        return self._ours(**given)

@@ -20,6 +20,7 @@ from mmpart_core.records import RadianceField, View, ViewSet
 from mmpart_core.storage import codecs, glb
 from mmpart_core.storage.memory_store import MemoryStore
 from tests.mmpart_core.mesh.conftest import (
+    KaolinsFlexiCubes,
     Known,
     known_shape,
     plate,
@@ -173,20 +174,22 @@ def test_kaolin_says_how_to_get_it() -> None:
         backends.open_backend("mesh", "kaolin", {"max_faces": 4001})
 
 
-def test_kaolins_call_is_ours(monkeypatch: pytest.MonkeyPatch, known_torus: Known) -> None:
-    """The adapter calls whatever stands at kaolin's address with kaolin's arguments."""
-    from mmpart_core.mesh.flexicubes import FlexiCubes
-
+def test_kaolin_is_called_as_it_documents(
+    monkeypatch: pytest.MonkeyPatch, known_torus: Known
+) -> None:
+    """What stands at kaolin's address takes kaolin's arguments, and no others."""
     for name in ("kaolin", "kaolin.ops", "kaolin.ops.conversions"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    monkeypatch.setattr(
-        sys.modules["kaolin.ops.conversions"], "FlexiCubes", FlexiCubes, raising=False
-    )
+    conversions = sys.modules["kaolin.ops.conversions"]
+    monkeypatch.setattr(conversions, "FlexiCubes", KaolinsFlexiCubes, raising=False)
+    monkeypatch.setattr(KaolinsFlexiCubes, "devices", [])
     theirs = extract("kaolin", known_torus, texture="vertex", max_faces=4002)
+    assert KaolinsFlexiCubes.devices == ["cpu"]  # passed: kaolin's own default is cuda
     ours = extract("flexicubes", known_torus, texture="vertex", max_faces=4002)
     np.testing.assert_array_equal(theirs.mesh.vertices, ours.mesh.vertices)
     np.testing.assert_array_equal(theirs.mesh.faces, ours.mesh.faces)
-    assert theirs.method.startswith("kaolin FlexiCubes")
+    assert theirs.method.startswith("kaolin FlexiCubes, ")
+    assert ours.method.startswith("FlexiCubes, ")
 
 
 def test_stage_stores_a_named_mesh(known_torus: Known) -> None:

@@ -1,6 +1,9 @@
 """FlexiCubes: closed on any field, right on known ones, differentiable in everything."""
 
+import inspect
+from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from mmpart_core.mesh.flexicubes.tables import (
     case_tables,
     shared_patch_faces,
 )
+from tests.mmpart_core.mesh.conftest import KaolinsFlexiCubes
 
 torch.set_num_threads(1)
 
@@ -212,6 +216,22 @@ def test_a_field_without_a_surface_gives_none(flexicubes: FlexiCubes) -> None:
     corners, cubes = flexicubes.construct_voxel_grid(4)
     vertices, faces, _ = flexicubes(corners, torch.ones(len(corners)), cubes, 4)
     assert (len(vertices), len(faces)) == (0, 0)
+
+
+def test_arguments_are_those_of_kaolin() -> None:
+    """Names, order and defaults, so that either implementation can stand in for the other.
+
+    Only the default device differs: kaolin's is cuda, which many machines do not have.
+    """
+
+    def arguments(call: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
+        found = inspect.signature(call).parameters.values()
+        return [(each.name, each.kind, each.default) for each in found]
+
+    assert arguments(FlexiCubes.__call__) == arguments(KaolinsFlexiCubes.__call__)
+    ours, theirs = arguments(FlexiCubes.__init__), arguments(KaolinsFlexiCubes.__init__)
+    assert [each[:2] for each in ours] == [each[:2] for each in theirs]
+    assert (ours[1][2], theirs[1][2]) == ("cpu", "cuda")
 
 
 def test_what_is_not_offered_is_refused(flexicubes: FlexiCubes) -> None:

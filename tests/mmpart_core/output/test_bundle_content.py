@@ -175,6 +175,7 @@ def test_manifest_says_what_was_made(manifest: dict, lamp: Lamp):
     assert stem["silhouette_iou"] == pytest.approx(0.88)
     assert stem["warnings"] == [{"stage": "isolate", "message": "A third of it was imagined."}]
     assert manifest["totals"] == {
-        "components": 3, "parts_made": 3, "parts_placed": 3, "stages": 14, "stages_cached": 4, "stages_failed": 0,
+        "components": 3, "parts_made": 3, "parts_placed": 3, "stages": 14, "stages_cached": 4,
+        "stages_failed": 0,
         "seconds": pytest.approx(21.0), "cost_usd": pytest.approx(0.121),
     }  # fmt: skip
