@@ -8,7 +8,6 @@ own frame (``placement`` is null in the manifest).
 """
 
 import json
-from typing import Any
 
 from mmpart_core import provenance
 from mmpart_core.config import PipelineConfig
@@ -30,7 +29,6 @@ def write_bundle(
     destination: str,
     *,
     config: PipelineConfig,
-    storage_options: dict[str, Any] | None = None,
 ) -> dict[str, str]:
     """Write the files of one object, whatever was made of it.
 
@@ -44,7 +42,6 @@ def write_bundle(
         store: where the artifacts are.
         destination: a folder, or any address fsspec knows (``s3://bucket/lamp``).
         config: the profile it was made with.
-        storage_options: passed to fsspec.
 
     Returns:
         File name (``parts/seat.glb``) -> where it was written.
@@ -55,7 +52,7 @@ def write_bundle(
     """
     with provenance.unusable_blobs_named(result):
         files = build_files(result, store, config)
-    target = FsspecStore(destination, **(storage_options or {}))
+    target = FsspecStore(destination)
     earlier = target.read_file(manifest.MANIFEST_FILE)
     if earlier is None:
         target.write_file(manifest.MANIFEST_FILE, files[manifest.MANIFEST_FILE])

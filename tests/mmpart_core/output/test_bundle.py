@@ -14,6 +14,7 @@ from mmpart_core.errors import BlobMissingError, StorageError
 from mmpart_core.output import bundle
 from mmpart_core.records import ObjectResult, PartFailure, StageRun
 from mmpart_core.storage import codecs, glb
+from mmpart_core.storage.fsspec_store import FsspecStore
 from mmpart_core.storage.gltf import container
 from mmpart_core.storage.memory_store import MemoryStore
 
@@ -75,6 +76,31 @@ def test_bundle_goes_to_any_fsspec_address(lamp: Lamp, config: PipelineConfig):
         assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["size"], entry["sha256"])
     assert {entry["path"] for entry in listed} == ALL_FILES - {"manifest.json"}
     fs.rm("/bundles", recursive=True)
+
+
+def test_bundle_goes_to_an_s3_server_and_is_replaced_there(
+    lamp: Lamp, config: PipelineConfig, s3_url: str
+):
+    result, store = lamp
+    address = f"{s3_url}/lamp"
+
+    def there() -> set[str]:
+        """Names of what lies on the server, whole as its manifest says."""
+        fs, root = fsspec.url_to_fs(address)
+        fs.invalidate_cache()
+        for entry in json.loads(fs.cat_file(f"{root}/manifest.json"))["files"]:
+            data = fs.cat_file(f"{root}/{entry['path']}")
+            assert hashlib.sha256(data).hexdigest() == entry["sha256"]
+        return {path.removeprefix(f"{root}/") for path in fs.find(root)}
+
+    written = bundle.write_bundle(result, store, address, config=config)
+    assert written == {name: f"{address}/{name}" for name in ALL_FILES}
+    assert there() == ALL_FILES
+    foreign = {"notes.txt", "parts/mine.glb"}
+    for name in foreign:
+        FsspecStore(address).write_file(name, b"mine")
+    bundle.write_bundle(without(result, "stem"), store, address, config=config)
+    assert there() == ALL_FILES - {"parts/stem.glb"} | foreign
 
 
 def test_rewriting_removes_own_stale_files_only(lamp: Lamp, config: PipelineConfig, tmp_path: Path):
