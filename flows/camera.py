@@ -13,8 +13,12 @@ CAMERA_FIELDS = {"azimuth": "azimuth_deg", "elevation": "elevation_deg", "fov": 
 _EXAMPLE = "write azimuth=30,elevation=20,fov=30"
 
 
-def parse_camera(text: str | None) -> InputView:
+def parse_camera(text: str | None, default: InputView) -> InputView:
     """``azimuth=30,elevation=20,fov=30`` (degrees, each optional) -> the input view.
+
+    Args:
+        text: as given; None for the default view.
+        default: what is not said: ``TRUTH_VIEW`` of a known scene, ``InputView()`` of a photograph.
 
     Raises:
         ConfigError: another name, one said twice, no number, or a number out of range.
@@ -32,7 +36,7 @@ def parse_camera(text: str | None) -> InputView:
             raise ConfigError(f"--camera {quoted(text)}: {name} is there twice; {_EXAMPLE}")
         values[CAMERA_FIELDS[name]] = value
     try:
-        return InputView(**values)
+        return InputView.model_validate({**default.model_dump(), **values})
     except ValidationError as error:
         names = {field: name for name, field in CAMERA_FIELDS.items()}
         said = [

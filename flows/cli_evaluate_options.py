@@ -109,9 +109,13 @@ class GenerationOptions:
         ),
     ] = None
     camera: Annotated[
-        str,
-        typer.Option(help="Where the input image is taken from: azimuth=30,elevation=20,fov=30."),
-    ] = "azimuth=30,elevation=20"
+        str | None,
+        typer.Option(
+            help="Where the input image is taken from; what is left out is "
+            "azimuth=30,elevation=20,fov=30.",
+            show_default=False,
+        ),
+    ] = None
     regions: Annotated[
         Literal["truth", "none"],
         typer.Option(help="Give components the box around their visible pixels, or names only."),

@@ -54,7 +54,12 @@ Truth = Annotated[
     ),
 ]
 Camera = Annotated[
-    str | None, typer.Option(help="Where the image is seen from: azimuth=30,elevation=20,fov=30.")
+    str | None,
+    typer.Option(
+        help="Where the image is seen from. What is left out: elevation=20,fov=30; of a known "
+        "scene (--truth) azimuth=30 as well.",
+        show_default=False,
+    ),
 ]
 Profile = Annotated[
     str | None,

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.forecast import Forecast, stated_cost, to_do
-from mmpart_core.records import PartPlan, StageRun
+from mmpart_core.records import PartPlan, StageRun, component_label
 
 
 def print_plan(
@@ -24,7 +24,7 @@ def print_plan(
     for component in dict.fromkeys(forecast.component for forecast in forecasts):
         rows = [forecast for forecast in forecasts if forecast.component == component]
         table.add_row(
-            Text(component or "whole object"),
+            Text(component_label(component)),
             ", ".join(row.stage for row in rows if row.cached),
             ", ".join(row.stage for row in to_do(rows)),
             stated_cost(rows),

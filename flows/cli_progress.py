@@ -1,17 +1,36 @@
-"""Shows a run as it goes: a bar per part on a terminal, plain lines elsewhere."""
+"""Shows a run as it goes: a bar per stage and part on a terminal, plain lines elsewhere."""
 
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 from flows.progress import NobodyListens, RunListener, listener
-from mmpart_core.records import PartFailure, PartPlan, StageName, StageRun
+from mmpart_core.backends import STAGES
+from mmpart_core.records import (
+    WHOLE_OBJECT,
+    PartFailure,
+    PartPlan,
+    StageName,
+    StageRun,
+    component_label,
+)
 
-PART_STAGES = ("isolate", "multiview", "reconstruct", "mesh")
-WHOLE = "whole object"
+PART_STAGES: tuple[StageName, ...] = ("isolate", "multiview", "reconstruct", "mesh")
+REFRESHES_PER_S = 8
+# "cached" and "failed" stand in a bar's place.
+_LEAST_WIDTH = 6
+_TIME_WIDTH = 6
+
+State = Literal["running", "made", "cached", "failed"]
 
 
 class PlainLines(NobodyListens):
@@ -23,53 +42,128 @@ class PlainLines(NobodyListens):
     def finished(self, run: StageRun) -> None:
         """See ``RunListener.finished``."""
         how = "cached" if run.cached else f"made in {run.seconds:.1f} s"
-        self._say(f"{run.component or WHOLE}: {run.stage} {how}")
+        self._say(f"{component_label(run.component)}: {run.stage} {how}")
 
     def failed(self, failure: PartFailure) -> None:
         """See ``RunListener.failed``."""
-        self._say(f"{failure.component or WHOLE}: {failure.stage} failed: {failure.message}")
+        label = component_label(failure.component)
+        self._say(f"{label}: {failure.stage} failed: {failure.message}")
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-class Bars(NobodyListens):
-    """One bar per part; its text says which stage it is in."""
+@dataclass
+class _Row:
+    """One part, or the whole object (component None).
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    Attributes:
+        states: of the stages that were begun.
+        began: when the first of them was, by the clock; None before.
+        ended: when the last piece of work so far ended; None while one is going on.
+    """
+
+    component: str | None
+    states: dict[StageName, State] = field(default_factory=dict[StageName, State])
+    began: float | None = None
+    ended: float | None = None
+
+    @property
+    def over(self) -> bool:
+        """Nothing more is to come."""
+        last: StageName = "assemble" if self.component is None else "mesh"
+        return self.states.get(last) in ("made", "cached") or "failed" in self.states.values()
+
+
+class Bars(NobodyListens):
+    """A row per part with a bar per stage; what is in the cache says so, and what failed.
+
+    Rows of parts that are over are left out while there is no room for all.
+
+    Args:
+        clock: seconds, for the last column.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
-        self._bars: dict[str, TaskID] = {}
+        self._rows: dict[str | None, _Row] = {}
 
     def planned(self, plan: PartPlan) -> None:
         """See ``RunListener.planned``."""
-        for prompt in plan.prompts:
-            self._bar(prompt.component, len(PART_STAGES))
+        with self._lock:
+            for prompt in plan.prompts:
+                self._row(prompt.component)
 
     def started(self, stage: StageName, component: str | None) -> None:
         """See ``RunListener.started``."""
-        bar = self._bar(component or WHOLE, len(PART_STAGES) if component else None)
-        self._progress.update(bar, stage=stage)
+        self._set(component, stage, "running")
 
     def finished(self, run: StageRun) -> None:
         """See ``RunListener.finished``."""
-        bar = self._bar(run.component or WHOLE, None)
-        last = run.stage in ("mesh", "assemble")
-        self._progress.update(bar, advance=1, stage="done" if last else run.stage)
-        if run.stage == "assemble":
-            self._progress.update(bar, total=1, completed=1)
+        self._set(run.component, run.stage, "cached" if run.cached else "made")
 
     def failed(self, failure: PartFailure) -> None:
         """See ``RunListener.failed``."""
-        bar = self._bar(failure.component or WHOLE, None)
-        self._progress.update(bar, stage=f"[red]{failure.stage} failed")
-        self._progress.stop_task(bar)
+        self._set(failure.component, failure.stage, "failed")
 
-    def _bar(self, name: str, total: int | None) -> TaskID:
+    def _row(self, component: str | None) -> _Row:
+        return self._rows.setdefault(component, _Row(component))
+
+    def _set(self, component: str | None, stage: StageName, state: State) -> None:
         with self._lock:
-            if name not in self._bars:
-                self._bars[name] = self._progress.add_task(name, total=total, stage="waiting")
-            return self._bars[name]
+            row = self._row(component)
+            row.states[stage] = state
+            now = self._clock()
+            row.began = now if row.began is None else row.began
+            row.ended = None if state == "running" else now
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table as it stands, as wide as its contents at most."""
+        with self._lock:
+            table = _empty_table(options.max_width)
+            rows = sorted(self._rows.values(), key=lambda row: row.component is None)
+            if len(rows) + 2 > console.height:
+                rows = [row for row in rows if not row.over]
+            for row in rows:
+                cells = (self._cell(row, stage) for stage in STAGES)
+                table.add_row(Text(component_label(row.component)), *cells, self._taken(row))
+        yield table
+
+    def _cell(self, row: _Row, stage: StageName) -> RenderableType:
+        state = row.states.get(stage)
+        if state is None:
+            of_parts = stage in PART_STAGES
+            to_come = of_parts if row.component is not None else stage in ("plan", "assemble")
+            # as text, which a terminal without colours shows too
+            return Text(_width(stage) * "╌" if to_come and not row.over else "", style="bar.back")
+        if state in ("cached", "failed"):
+            return Text(state, style="cyan" if state == "cached" else "bold red")
+        if state == "running":
+            return ProgressBar(total=None, pulse=True, animation_time=self._clock())
+        return ProgressBar(total=1, completed=1)
+
+    def _taken(self, row: _Row) -> str:
+        if row.began is None:
+            return ""
+        seconds = int((row.ended or self._clock()) - row.began)
+        return f"{seconds // 60}:{seconds % 60:02}"
+
+
+def _width(stage: StageName) -> int:
+    return max(_LEAST_WIDTH, len(stage))
+
+
+def _empty_table(width: int) -> Table:
+    """Columns for the part, each stage and the time; names take what the others leave."""
+    others = sum(_width(stage) + 1 for stage in STAGES) + 1 + _TIME_WIDTH
+    names = max(len(WHOLE_OBJECT), width - others)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("", max_width=names, no_wrap=True, overflow="ellipsis")
+    for stage in STAGES:
+        table.add_column(stage, width=_width(stage), no_wrap=True)
+    table.add_column("", justify="right", width=_TIME_WIDTH, no_wrap=True)
+    return table
 
 
 @contextmanager
@@ -82,15 +176,12 @@ def shown(console: Console, quiet: bool) -> Generator[RunListener]:
         with _heard(PlainLines(console)) as plain:
             yield plain
         return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[stage]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as progress, _heard(Bars(progress)) as bars:
-        yield bars
+    bars = Bars()
+    with (
+        Live(bars, console=console, refresh_per_second=REFRESHES_PER_S),
+        _heard(bars) as heard,
+    ):
+        yield heard
 
 
 @contextmanager

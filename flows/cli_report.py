@@ -9,9 +9,7 @@ from rich.text import Text
 
 from mmpart_core.output import wording
 from mmpart_core.output.part_facts import gather_parts
-from mmpart_core.records import ObjectResult, PartPlan, StageRun
-
-WHOLE = "whole object"
+from mmpart_core.records import ObjectResult, PartPlan, StageRun, component_label
 
 
 def print_result(console: Console, result: ObjectResult, seconds: float) -> None:
@@ -27,12 +25,12 @@ def print_result(console: Console, result: ObjectResult, seconds: float) -> None
     for heading in ("faces", "watertight", "seconds", "cached", "silhouette IoU"):
         table.add_column(heading, justify="right", no_wrap=heading != "silhouette IoU")
     for component in result.request.components:
-        table.add_row(Text(component.name), *_part_cells(result, component.name))
+        table.add_row(Text(component_label(component.name)), *_part_cells(result, component.name))
     whole = [run for run in result.runs if run.component is None]
     made = result.assembled
     table.add_section()
     table.add_row(
-        WHOLE,
+        component_label(None),
         f"{made.glb.faces:,}" if made else "not made",
         "",
         *_taken(whole),
@@ -64,7 +62,7 @@ def _part_cells(result: ObjectResult, name: str) -> tuple[str, ...]:
 def failure_lines(result: ObjectResult) -> list[str]:
     """One line per failure."""
     return [
-        f"{failure.component or WHOLE}: {failure.stage} failed: {failure.message}"
+        f"{component_label(failure.component)}: {failure.stage} failed: {failure.message}"
         for failure in result.failures
     ]
 

@@ -31,8 +31,7 @@ def errors_end_with(status: int, console: Console) -> Generator[None]:
         yield
     except MMPartError as error:
         console.print(f"mmpart: {error}", markup=False, highlight=False, soft_wrap=True)
-        usable = UNUSABLE if isinstance(error, ConfigError | InputError) else status
-        raise typer.Exit(usable) from error
+        raise typer.Exit(status) from error
 
 
 def parse_refreshes_early(refresh: Sequence[str], job: Job) -> None:
@@ -73,17 +72,26 @@ def generate_job(job: Job, options: SharedOptions, output: str, console: Console
 
 @contextmanager
 def running(console: Console, quiet: bool, verbose: bool, log: Path | None) -> Generator[None]:
-    """Around a flow run: errors, Ctrl-C and SIGTERM end with one line and their exit status."""
+    """Around a flow run: errors, Ctrl-C and SIGTERM end with one line and their exit status.
+
+    What cannot be used is status 2 only as long as nothing was started.
+    """
 
     def tell(line: str) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
+    began = False
     try:
-        with errors_end_with(BROKEN_OFF, console), interruptible(tell, STOPPED, report_crash):
+        with interruptible(tell, STOPPED, report_crash):
             if not quiet:
                 tell("Starting Prefect ...")
             with prefect_session(verbose, log):
+                began = True
                 yield
+    except MMPartError as error:
+        unusable = isinstance(error, ConfigError | InputError) and not began
+        with errors_end_with(UNUSABLE if unusable else BROKEN_OFF, console):
+            raise
     except KeyboardInterrupt as error:
         tell(STOPPED)
         raise typer.Exit(exit_status(error)) from error

@@ -29,6 +29,7 @@ from mmpart_core import backends
 from mmpart_core.config import PipelineConfig
 from mmpart_core.errors import ConfigError, InputError
 from mmpart_core.intake.names import slug
+from mmpart_core.records import TRUTH_VIEW
 from mmpart_core.storage.opening import open_store
 
 
@@ -135,14 +136,16 @@ def _refuse_ignored(
 
 
 def checked_config(generation: GenerationOptions) -> PipelineConfig:
-    """The profile with its settings, all its packages installed.
+    """The profile with its settings, all its packages installed and its devices there.
 
     Raises:
-        ConfigError: no such profile, a setting that does not fit, a package that is missing.
+        ConfigError: no such profile, a setting that does not fit, a package or device that is
+            missing.
     """
     config = find_config(generation.profile, generation.settings or ())
     for stage in backends.STAGES:
-        backends.check_installed(stage, config.choice(stage).kind)
+        choice = config.choice(stage)
+        backends.check_usable(stage, choice.kind, choice.settings)
     return config
 
 
@@ -166,7 +169,7 @@ def generation_of(
     """
     return Generation(
         config=config,
-        view=parse_camera(options.camera),
+        view=parse_camera(options.camera, TRUTH_VIEW),
         regions=options.regions,
         keep_truth=keep_truth,
         seed=options.seed,

@@ -11,10 +11,8 @@ from evaluation.protocol import MMPART, Protocol
 from flows.truth_requests import Regions
 from mmpart_core.backends import STAGES
 from mmpart_core.config import PipelineConfig
-from mmpart_core.records import InputView, Record, StageName
+from mmpart_core.records import TRUTH_VIEW, InputView, Record, StageName
 from tasks._score_pool import PoolKind
-
-INPUT_VIEW = InputView(azimuth_deg=30.0, elevation_deg=20.0)
 
 
 class Generation(Record):
@@ -31,7 +29,7 @@ class Generation(Record):
     """
 
     config: PipelineConfig
-    view: InputView = INPUT_VIEW
+    view: InputView = TRUTH_VIEW
     regions: Regions = "truth"
     keep_truth: bool = False
     seed: int = Field(default=0, ge=0, lt=2**32)

@@ -21,7 +21,13 @@ from mmpart_core.intake.names import clean_name
 from mmpart_core.intake.plan_file import PlanFile, PlannedRun, check_plan, read_plan_file
 from mmpart_core.intake.request import build_request
 from mmpart_core.intake.truth import request_from_truth
-from mmpart_core.records import ComponentRequest, InputView, ObjectRequest, PartPlan
+from mmpart_core.records import (
+    TRUTH_VIEW,
+    ComponentRequest,
+    InputView,
+    ObjectRequest,
+    PartPlan,
+)
 from mmpart_core.storage.blob_store import BlobStore
 from mmpart_core.storage.fsspec_store import FsspecStore, without_credentials
 from mmpart_core.storage.opening import open_store
@@ -47,7 +53,8 @@ class Inputs:
         components: a component list.
         truth: a known scene.
         plan: an approved plan.
-        camera: ``azimuth=30,elevation=20,fov=30``.
+        camera: ``azimuth=30,elevation=20,fov=30``; what is not said is ``TRUTH_VIEW`` of a known
+            scene, and azimuth 0, elevation 20 of a photograph.
         name: what to call the object.
         profile: a profile's name, or a file; None for the plan's, or the usual one.
         settings: ``stage.setting=value``; a plan's own hold beside them.
@@ -107,12 +114,13 @@ def prepare_job(inputs: Inputs) -> Job:
         StorageError: the store cannot be used.
     """
     check_choice_of_inputs(inputs)
-    view = parse_camera(inputs.camera)
+    view = parse_camera(inputs.camera, TRUTH_VIEW if inputs.truth else InputView())
     planned = read_plan_file(inputs.plan) if inputs.plan else None
     run, note = _chosen_run(inputs, planned)
     config = find_config(run.profile, run.settings)
     for stage in backends.STAGES:
-        backends.check_installed(stage, config.choice(stage).kind)
+        choice = config.choice(stage)
+        backends.check_usable(stage, choice.kind, choice.settings)
     _check_has_components(inputs)
     store_url = inputs.store
     if store_url is None:

@@ -21,11 +21,17 @@ from flows.progress import RunListener, SeveralListen, listener
 from mmpart_core import backends
 from mmpart_core.errors import MMPartError
 from mmpart_core.output.scrubbing import scrub_text
-from mmpart_core.records import ObjectResult, PartFailure, PartPlan, StageName, StageRun
+from mmpart_core.records import (
+    ObjectResult,
+    PartFailure,
+    PartPlan,
+    StageName,
+    StageRun,
+    component_label,
+)
 
 PACKAGES = ("mmpart", "prefect", "pydantic", "numpy", "torch", "nerfstudio", "trimesh", "rich")
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
-_WHOLE = "whole object"
 
 
 class RunLog:
@@ -106,17 +112,17 @@ class RunLog:
 
     def started(self, stage: StageName, component: str | None) -> None:
         """See ``RunListener.started``."""
-        self._say(f"{stage} of {component or _WHOLE}: started")
+        self._say(f"{stage} of {component_label(component)}: started")
 
     def finished(self, run: StageRun) -> None:
         """See ``RunListener.finished``."""
         how = "cached" if run.cached else "made"
-        self._say(f"{run.stage} of {run.component or _WHOLE}: ended, {how}, {run.seconds:.2f} s, "
-                  f"{run.backend}, {run.key[:20]}")  # fmt: skip
+        self._say(f"{run.stage} of {component_label(run.component)}: ended, {how}, "
+                  f"{run.seconds:.2f} s, {run.backend}, {run.key[:20]}")  # fmt: skip
 
     def failed(self, failure: PartFailure) -> None:
         """See ``RunListener.failed``."""
-        where = f"{failure.stage} of {failure.component or _WHOLE}"
+        where = f"{failure.stage} of {component_label(failure.component)}"
         self._say(f"{where}: failed, {failure.error}: {failure.message}", logging.ERROR)
 
     def _say_backends(self) -> None:

@@ -17,7 +17,7 @@ from mmpart_core import backends, stages
 from mmpart_core.config import PipelineConfig
 from mmpart_core.errors import ConfigError, MMPartError, StageFailedError, StorageError
 from mmpart_core.pipeline import Branch, failure_of
-from mmpart_core.records import PartFailure, StageName, StageRun
+from mmpart_core.records import PartFailure, StageName, StageRun, component_label
 from tasks._caching import VerifiedRecords
 from tasks._runners import Work
 from tasks.assemble import assemble_object
@@ -146,7 +146,7 @@ def _failure(component: str | None, stage: StageName, error: Exception) -> PartF
     if isinstance(error, MMPartError):
         return failure
     message = (
-        f"{stage} of {component or 'the whole object'} ended with an unexpected {failure.error}: "
+        f"{stage} of {component_label(component)} ended with an unexpected {failure.error}: "
         f"{error}; this is a fault of the program or of the machine, the log has its traceback"
     )
     return failure.model_copy(update={"message": message})

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Protocol, get_args, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mmpart_core.devices import check_device
 from mmpart_core.errors import ConfigError, MissingDependencyError, UnknownBackendError
 from mmpart_core.quoting import MAX_ITEMS, quoted, shortened
 from mmpart_core.records import StageName
@@ -56,7 +57,8 @@ class Backend(Protocol):
 
         Raises:
             MissingDependencyError: a package is not installed; says how to get it.
-            BackendError: it cannot be used here.
+            ConfigError: it cannot be used here. Either stops the run: no other part would fare
+                better.
         """
         ...
 
@@ -130,10 +132,26 @@ def backend_version(stage: StageName, kind: str) -> str:
     return f"{kind}/{find_module(stage, kind).BACKEND.VERSION}"
 
 
-def check_installed(stage: StageName, kind: str) -> None:
-    """Refuse a back-end whose packages are not installed, without opening it.
+def check_usable(stage: StageName, kind: str, settings: dict[str, Any]) -> None:
+    """Refuse a back-end that cannot work in this process, without opening it.
 
-    A module may name them in ``REQUIRES``, and in ``HOW_TO_GET`` what to do without them.
+    A module may name its packages in ``REQUIRES``, and in ``HOW_TO_GET`` what to do without them;
+    they are looked for, not imported. A setting called ``device`` names a PyTorch device, which
+    must be there; torch is imported only for one that not every machine has.
+
+    Raises:
+        UnknownBackendError, ConfigError: as ``check_settings``.
+        MissingDependencyError: a package is not installed; says how to get it.
+        ConfigError: the device is not there.
+    """
+    check_installed(stage, kind)
+    device = getattr(check_settings(stage, kind, settings), "device", None)
+    if isinstance(device, str):
+        check_device(f"{stage}.device", device)
+
+
+def check_installed(stage: StageName, kind: str) -> None:
+    """Refuse a back-end whose packages are not installed; see ``check_usable``.
 
     Raises:
         UnknownBackendError: nothing provides that kind.
@@ -161,7 +179,7 @@ def open_backend(stage: StageName, kind: str, settings: dict[str, Any]) -> Any:
 
     Raises:
         UnknownBackendError, ConfigError: as ``check_settings``.
-        MissingDependencyError, BackendError: it cannot be used here.
+        MissingDependencyError, ConfigError: it cannot be used here.
     """
     checked = check_settings(stage, kind, settings)
     identity = (stage, kind, json.dumps(checked.model_dump(mode="json"), sort_keys=True))

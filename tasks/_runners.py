@@ -5,7 +5,7 @@ from typing import Any
 
 from mmpart_core import stages
 from mmpart_core.config import BackendChoice
-from mmpart_core.records import Record, StageName
+from mmpart_core.records import Record, StageName, component_label
 from mmpart_core.storage.opening import open_store
 from tasks._caching import raise_if_unreadable
 
@@ -30,7 +30,7 @@ class Work(Record):
     @property
     def label(self) -> str:
         """What to call it in the Prefect UI."""
-        return self.component or "whole object"
+        return component_label(self.component)
 
 
 def run_here(stage: StageName, inputs: Mapping[str, Any], work: Work) -> Any:

@@ -10,18 +10,23 @@ from mmpart_core.records.outcome import (
 )
 from mmpart_core.records.plan import PartPlan, PartPrompt
 from mmpart_core.records.request import (
+    TRUTH_VIEW,
+    WHOLE_OBJECT,
     ComponentRequest,
     InputView,
     ObjectRequest,
     Region,
     TruthScene,
+    component_label,
 )
 from mmpart_core.records.shape import AssembledObject, PartMesh, Placement, RadianceField
 from mmpart_core.records.views import Camera, IsolatedPart, TruthPart, View, ViewSet
 
 __all__ = [
+    "TRUTH_VIEW", "WHOLE_OBJECT",
     "AssembledObject", "BlobRef", "Camera", "ComponentRequest", "ImageRef", "InputView",
     "IsolatedPart", "Matrix4", "MeshRef", "ObjectRequest", "ObjectResult", "PartFailure",
     "PartMesh", "PartPlan", "PartPrompt", "PartResult", "Placement", "RadianceField", "Record",
     "Region", "StageName", "StageRun", "TruthPart", "TruthScene", "Vector3", "View", "ViewSet",
+    "component_label",
 ]  # fmt: skip

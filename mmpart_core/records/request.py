@@ -8,6 +8,7 @@ from mmpart_core.records.base import BlobRef, ImageRef, Record
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Point2 = tuple[Fraction, Fraction]
+WHOLE_OBJECT = "whole object"
 
 
 class Region(Record):
@@ -58,6 +59,20 @@ class ComponentRequest(Record):
     count: int = Field(default=1, ge=1, le=64)
 
 
+def component_label(component: str | None) -> str:
+    """What to call a component, or the whole object (None), in tables, logs and messages.
+
+    A component that is itself called "whole object" is quoted, so that it can be told apart.
+
+    Example:
+        >>> component_label(None), component_label("hat"), component_label("whole object")
+        ('whole object', 'hat', "'whole object'")
+    """
+    if component is None:
+        return WHOLE_OBJECT
+    return f"'{component}'" if component.casefold() == WHOLE_OBJECT else component
+
+
 class InputView(Record):
     """From where the input image is seen, as far as the user knows.
 
@@ -71,6 +86,11 @@ class InputView(Record):
     azimuth_deg: float = 0.0
     elevation_deg: float = Field(default=20.0, gt=-90.0, lt=90.0)
     fov_deg: float = Field(default=30.0, gt=1.0, lt=120.0)
+
+
+# A known scene has a front of its own. Where nothing else is said it is drawn from beside and
+# above its front, where an image shows most of an object.
+TRUTH_VIEW = InputView(azimuth_deg=30.0, elevation_deg=20.0)
 
 
 class TruthScene(Record):

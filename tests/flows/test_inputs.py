@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 
 from flows.inputs import Inputs, object_name, parse_camera, prepare_job
@@ -13,6 +14,8 @@ from flows.profiles import parse_setting
 from mmpart_core.errors import ConfigError, InputError, MissingDependencyError
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.intake.plan_file import plan_text
+from mmpart_core.reconstruct.backends import nerfstudio
+from mmpart_core.records import TRUTH_VIEW, InputView
 from mmpart_core.stages import run_stage
 from mmpart_core.storage.glb import GlbNode, encode_glb
 
@@ -49,6 +52,35 @@ def test_a_missing_package_is_named_before_any_work(image: Path, tmp_path: Path)
     assert not store.exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("reconstruct.device=cuda", "reconstruct.device 'cuda': expected a device of this machine"),
+        ("mesh.device=cuda:99", "mesh.device 'cuda:99': expected a device of this machine"),
+        ("mesh.device=abacus", "mesh.device 'abacus': expected a device of this machine"),
+    ],
+)
+def test_a_missing_device_is_named_before_any_work(
+    setting: str, message: str, image: Path, tmp_path: Path
+) -> None:
+    if setting == "reconstruct.device=cuda" and torch.cuda.is_available():
+        pytest.skip("says what happens without CUDA")
+    store = tmp_path / "store"
+    with pytest.raises(ConfigError, match=message):
+        prepare_job(Inputs(image=image, parts=["hat"], settings=[setting], store=str(store)))
+    assert not store.exists()
+
+
+def test_a_missing_package_of_any_backend_is_named_before_any_work(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nerfstudio, "REQUIRES", ("torch", "nerfstudio_of_tomorrow"))
+    store = tmp_path / "store"
+    with pytest.raises(MissingDependencyError, match=r"needs nerfstudio_of_tomorrow.*make setup"):
+        prepare_job(Inputs(image=image, parts=["hat"], store=str(store)))
+    assert not store.exists()
+
+
 def test_settings_are_yaml() -> None:
     assert parse_setting("a.b=true") == ("a.b", True)
     assert parse_setting("a.b=[1, 2]") == ("a.b", [1, 2])
@@ -69,11 +101,34 @@ def test_settings_that_multiply_themselves_are_refused() -> None:
 
 
 def test_camera_has_defaults() -> None:
-    assert parse_camera(None).fov_deg == 30.0
-    view = parse_camera(" azimuth = 30, fov=45")
-    assert (view.azimuth_deg, view.elevation_deg, view.fov_deg) == (30.0, 20.0, 45.0)
+    assert parse_camera(None, InputView()) == InputView()
+    view = parse_camera(" azimuth = 40, fov=45", InputView())
+    assert (view.azimuth_deg, view.elevation_deg, view.fov_deg) == (40.0, 20.0, 45.0)
     with pytest.raises(ConfigError, match="azimuth=30"):
-        parse_camera("azimuth=fast")
+        parse_camera("azimuth=fast", TRUTH_VIEW)
+
+
+@pytest.mark.parametrize(
+    ("camera", "of_scene", "of_photograph"),
+    [
+        (None, (30.0, 20.0), (0.0, 20.0)),
+        ("elevation=0", (30.0, 0.0), (0.0, 0.0)),
+        ("azimuth=0", (0.0, 20.0), (0.0, 20.0)),
+    ],
+)
+def test_a_known_scene_is_seen_from_beside_its_front(
+    camera: str | None,
+    of_scene: tuple[float, float],
+    of_photograph: tuple[float, float],
+    image: Path,
+    scene: Path,
+    tmp_path: Path,
+) -> None:
+    store = str(tmp_path / "store")
+    drawn = prepare_job(Inputs(truth=scene, camera=camera, store=store)).request.view
+    taken = prepare_job(Inputs(image=image, parts=["hat"], camera=camera, store=store)).request.view
+    assert (drawn.azimuth_deg, drawn.elevation_deg) == of_scene
+    assert (taken.azimuth_deg, taken.elevation_deg) == of_photograph
 
 
 def test_store_comes_from_the_environment(
@@ -114,11 +169,13 @@ def test_a_plan_keeps_its_view(image: Path, tmp_path: Path) -> None:
         prepare_job(Inputs(image=image, plan=path, camera="elevation=6", store=store))
 
 
-def test_a_known_scene_can_be_planned_and_the_plan_run(tmp_path: Path) -> None:
-    scene, store, path = tmp_path / "pair.glb", str(tmp_path / "store"), tmp_path / "plan.json"
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    """A known scene of two nodes, base and ball."""
+    path = tmp_path / "pair.glb"
     meshes = [trimesh.creation.box((1.0, 1.0, 0.5)), trimesh.creation.icosphere(1, 0.4)]
     meshes[1].apply_translation((0.0, 0.0, 0.6))
-    scene.write_bytes(
+    path.write_bytes(
         encode_glb(
             [
                 GlbNode(name, TriangleMesh(np.array(mesh.vertices), np.array(mesh.faces, np.int64)))
@@ -126,13 +183,22 @@ def test_a_known_scene_can_be_planned_and_the_plan_run(tmp_path: Path) -> None:
             ]
         )
     )
-    given = Inputs(truth=scene, parts=["ball = smooth"], camera="azimuth=30", store=store)
-    job = prepare_job(given)
+    return path
+
+
+def test_a_known_scene_can_be_planned_and_the_plan_run(scene: Path, tmp_path: Path) -> None:
+    store, path = str(tmp_path / "store"), tmp_path / "plan.json"
+    job = prepare_job(Inputs(truth=scene, parts=["ball = smooth"], store=store))
+    assert job.request.view == TRUTH_VIEW
     assert [(each.name, each.hidden) for each in job.request.components] == [("ball", "smooth")]
     plan = run_stage("plan", {"request": job.request}, job.config.plan, job.store, 0)
     assert "smooth" in plan.prompts[0].prompt  # the user's words are in the prompt too
     path.write_text(plan_text(job.request, plan, job.run))
     again = prepare_job(Inputs(truth=scene, plan=path, store=store))
     assert (again.request, again.plan) == (job.request, plan)
+    same = prepare_job(Inputs(truth=scene, plan=path, camera="elevation=20", store=store))
+    assert same.request == job.request
+    with pytest.raises(InputError, match=r"--camera.*made for azimuth=30,elevation=20,fov=30"):
+        prepare_job(Inputs(truth=scene, plan=path, camera="azimuth=0", store=store))
     with pytest.raises(InputError, match="the plan says which parts"):
         prepare_job(Inputs(truth=scene, plan=path, parts=["ball"], store=store))

@@ -187,7 +187,7 @@ def test_preset_fills_in_and_enters_the_key_by_its_values() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without CUDA")
 def test_cuda_without_cuda_is_refused() -> None:
-    with pytest.raises(BackendError, match="no CUDA device"):
+    with pytest.raises(ConfigError, match=r"reconstruct\.device 'cuda': expected a device of this"):
         opened(**{**SMALL, "device": "cuda"})
 
 

@@ -1,0 +1,39 @@
+"""Whether a PyTorch device can be used in this process."""
+
+import importlib
+from typing import Any
+
+from mmpart_core.errors import ConfigError, MissingDependencyError
+
+# Every machine has a processor, and "auto" takes what there is.
+_ALWAYS_THERE = ("auto", "cpu")
+
+
+def check_device(setting: str, name: str) -> None:
+    """Refuse a device that this machine does not have; imports torch only where it must.
+
+    Args:
+        setting: what asks for it, such as ``reconstruct.device``.
+        name: a PyTorch device, for instance ``cpu`` or ``cuda:1``; or ``auto``.
+
+    Raises:
+        MissingDependencyError: torch is not installed, or does not import.
+        ConfigError: torch cannot put a tensor there.
+    """
+    if name in _ALWAYS_THERE:
+        return
+    try:
+        torch: Any = importlib.import_module("torch")
+    except (ImportError, OSError) as error:
+        raise MissingDependencyError(
+            f"{setting} '{name}': needs torch, which does not import ({error}); install the "
+            "project again: make setup"
+        ) from error
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ConfigError(
+            f"{setting} '{name}': expected a device of this machine, torch {torch.__version__} "
+            f"says: {reason}; use {setting}=cpu, or install a build of torch for this device"
+        ) from error
