@@ -1,5 +1,5 @@
-# make setup | demo | demo-all | check | test | test-gpu | lock | clean
-PYTHON ?= python3
+# make setup | node | demo | demo-all | check | test | test-gpu | lock | clean
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 NICE   := OMP_WAIT_POLICY=PASSIVE
@@ -12,9 +12,11 @@ EXAMPLES := $(notdir $(patsubst %/components.yaml,%,$(wildcard examples/*/compon
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing; on Debian: apt-get install python3 python3-venv"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' || { echo "Python 3.11 or 3.12 is needed, $$($(PYTHON) --version) found; name another with make PYTHON=..."; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { echo "on Debian: apt-get install python3-venv"; exit 1; }
+	@PYTHON="$(PYTHON)" .ci/system-packages setup
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "Python 3.11 is needed, $$($(PYTHON) --version) found. Get it with 'apt-get install python3.11 python3.11-venv' (Debian 12),"; \
+	  echo "or on any Linux with 'pipx run uv python install 3.11'; then: make setup PYTHON=<its path, such as python3.11>"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet "$$(grep '^torch==' requirements.lock)"
 	$(BIN)/pip install --quiet --no-deps --requirement requirements.lock
@@ -22,11 +24,12 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 	@echo "Ready: $(BIN)/mmpart --help"
 
-# The glTF validator and the browser driver of the tests; skipped where there is no npm.
-node: viewer/node_modules/.installed
+# What the tests of pages and of GLB validity need; where it cannot be had they are skipped, and say so.
+node:
+	@.ci/system-packages test || echo "The tests that need these are skipped."
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory viewer/node_modules/.installed; fi
 viewer/node_modules/.installed: viewer/package-lock.json
-	@if command -v npm >/dev/null; then cd viewer && npm ci --silent --no-audit --no-fund && touch node_modules/.installed; \
-	else echo "npm is missing: the tests of the page and of GLB validity will be skipped (Debian: apt-get install nodejs npm)"; fi
+	cd viewer && npm ci --silent --no-audit --no-fund && touch node_modules/.installed
 
 demo: setup
 	$(NICE) $(BIN)/mmpart generate examples/$(DEMO)/image.png --components examples/$(DEMO)/components.yaml --name $(DEMO) \
@@ -38,7 +41,7 @@ demo-all: setup
 	  $(NICE) $(BIN)/mmpart generate examples/$$name/image.png --components examples/$$name/components.yaml --name $$name \
 	    --profile local --store $(STORE) --output out/$$name || exit $$?; \
 	done
-	$(NICE) $(BIN)/mmpart generate --truth examples/lantern/lantern.glb --profile groundtruth --store $(STORE) --output out/lantern
+	$(NICE) $(BIN)/mmpart generate --truth examples/lantern/lantern.glb --profile groundtruth --store $(STORE) --name lantern-known --output out/lantern-known
 	@echo "Results: out/*/index.html"
 
 check: setup
@@ -53,10 +56,10 @@ format: setup
 	$(BIN)/ruff format .
 
 test: setup node
-	$(NICE) OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup -m "not gpu and not network"
+	$(NICE) OMP_NUM_THREADS=1 $(BIN)/pytest -rs -n 2 --dist loadgroup -m "not gpu and not network"
 
 test-gpu: setup node
-	$(BIN)/pytest -m gpu
+	$(BIN)/pytest -rs -m gpu
 
 lock:
 	rm -rf $(VENV)

@@ -106,9 +106,9 @@ def attempt(name: str, look: Callable[[], str], advice: str) -> Check:
 def check_python() -> Check:
     """Python's version."""
     found = sys.version.split()[0]
-    if (3, 11) <= sys.version_info[:2] < (3, 13):
+    if sys.version_info[:2] == (3, 11):
         return Check("python", "works", found, needed=True)
-    return Check("python", "broken", found, "use Python 3.11 or 3.12", needed=True)
+    return Check("python", "broken", found, "use Python 3.11: make setup PYTHON=python3.11", needed=True)
 
 
 def check_package(name: str) -> Check:

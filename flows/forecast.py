@@ -14,7 +14,7 @@ from mmpart_core.records import (
     PartResult,
     StageName,
 )
-from mmpart_core.storage.blob_store import BlobStore
+from mmpart_core.storage.fsspec_store import FsspecStore
 from tasks._caching import stored_record
 
 
@@ -49,7 +49,7 @@ class Forecaster:
     def __init__(
         self,
         config: PipelineConfig,
-        store: BlobStore,
+        store: FsspecStore,
         seed: int,
         refreshes: Sequence[Refresh] = (),
     ) -> None:
