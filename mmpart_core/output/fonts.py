@@ -18,6 +18,7 @@ _SYSTEM_FOLDERS = {
 _UNIX_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts")
 _MOST_FILES = 400
 _NO_GLYPH = "\U0010fffe"
+_DOTTED_CIRCLE = "\u25cc"
 
 
 def drawable(text: str, size_px: int, bold: bool = False) -> tuple[str, Font]:
@@ -83,14 +84,16 @@ def _has_glyph(font: Font, char: str) -> bool:
     """Whether a font draws a character other than as its box for missing ones."""
     if char.isspace() or not char.isprintable():
         return True
-    return _drawn(font, char) != _drawn(font, _NO_GLYPH)
+    # A mark by itself is laid out on a dotted circle, and so is the box for a missing one.
+    boxes = {_drawn(font, _NO_GLYPH), _drawn(font, _DOTTED_CIRCLE + _NO_GLYPH)}
+    return _drawn(font, char) not in boxes
 
 
-def _drawn(font: Font, char: str) -> bytes:
-    """The pixels of a character, with its width."""
-    width = max(1, round(font.getlength(char)))
+def _drawn(font: Font, text: str) -> bytes:
+    """The pixels of a character or two, with their width."""
+    width = max(1, round(font.getlength(text)))
     cell = Image.new("L", (2 * width + 8, 64))
-    ImageDraw.Draw(cell).text((4, 32), char, fill=255, font=font, anchor="lm")
+    ImageDraw.Draw(cell).text((4, 32), text, fill=255, font=font, anchor="lm")
     return width.to_bytes(4, "big") + cell.tobytes()
 
 

@@ -1,13 +1,16 @@
 """What a run does again, and what it finds stored."""
 
-import time
+from collections import Counter
 from typing import Any
 
+import httpx
 import pytest
 
 from flows.generate_object import generate_object
 from flows.refresh import Refresh, parse_refreshes
 from mmpart_core.errors import ConfigError
+from mmpart_core.storage.fsspec_store import FsspecStore
+from tasks._caching import record_path
 
 pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.usefixtures("prefect")]
 
@@ -123,9 +126,38 @@ def test_whole_views_are_refreshed_with_multiview() -> None:
     assert not Refresh("multiview", "hat").covers("multiview", None)
 
 
-def test_a_hit_is_quick(counting_config: Any, request_of: Any, store_url: str) -> None:
+def test_a_hit_costs_no_request_and_reads_each_blob_once(
+    counting_config: Any, request_of: Any, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What makes a rerun quick, counted: the flow asks the server, its tasks do not."""
     request = request_of()
-    generate_object(request, counting_config, store_url)
-    started = time.perf_counter()
-    generate_object(request, counting_config, store_url)
-    assert time.perf_counter() - started < 5
+    first = generate_object(request, counting_config, store_url)
+    read: Counter[str] = Counter()
+    asked: list[str] = []
+    real_read = FsspecStore.read_file
+
+    def counted_read(store: FsspecStore, path: str) -> bytes | None:
+        read[path] += 1
+        return real_read(store, path)
+
+    monkeypatch.setattr(FsspecStore, "read_file", counted_read)
+    for client in (httpx.Client, httpx.AsyncClient):
+        monkeypatch.setattr(client, "send", listened(client.send, asked))
+    again = generate_object(request, counting_config, store_url)
+    assert all(run.cached for run in again.runs)
+    assert "POST /api/flow_runs/" in asked
+    assert [each for each in asked if "task_run" in each or "concurrency" in each] == []
+    records = {record_path(run.key) for run in first.runs}
+    assert {path for path in read if path.startswith("records/")} == records
+    assert max(read[path] for path in records) == 2  # is it there, then what is it
+    assert {read[path] for path in read if path.startswith("blobs/")} == {1}
+
+
+def listened(send: Any, asked: list[str]) -> Any:
+    """A client's ``send``, waited for or not, that keeps what is asked for."""
+
+    def sent(client: Any, request: httpx.Request, **options: Any) -> Any:
+        asked.append(f"{request.method} {request.url.path}")
+        return send(client, request, **options)
+
+    return sent

@@ -5,6 +5,7 @@ import types
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image, ImageDraw
 
 from mmpart_core import backends
 from mmpart_core.config import PipelineConfig
@@ -110,9 +111,25 @@ def test_used_checkpoints_come_from_the_settings():
     assert licences._used_checkpoints({"vision_model": "some/other"}, table) == ["some/other"]
 
 
-def test_labels_in_any_language_are_drawn():
-    for text in ("seat", "車輪", "كرسي", "เก้าอี้", "\U0001fa91", "\x00\u200f", ""):
-        assert fonts.font_for(text, 16).getlength(text or " ") >= 0
+@pytest.mark.parametrize("text", ["seat", "車輪", "كرسي", "เก้าอี้", "\U0001fa91"])
+def test_labels_in_any_language_are_drawn(text: str):
+    """As they are, or as code points where no font has them; never as boxes, never as nothing."""
+    drawn, font = fonts.drawable(text, 16)
+    assert all(fonts._has_glyph(font, char) for char in drawn)
+    assert drawn in (text, " ".join(f"U+{ord(char):04X}" for char in text))
+    ink = Image.new("L", (400, 40))
+    ImageDraw.Draw(ink).text((4, 4), drawn, fill=255, font=font)
+    boxes = Image.new("L", (400, 40))
+    ImageDraw.Draw(boxes).text((4, 4), len(drawn) * fonts._NO_GLYPH, fill=255, font=font)
+    assert ink.getbbox() is not None
+    assert ink.tobytes() != boxes.tobytes()
+
+
+@pytest.mark.parametrize("text", ["\x00\u200f", ""])
+def test_labels_of_nothing_to_see_are_drawn_as_nothing(text: str):
+    drawn, font = fonts.drawable(text, 16)
+    assert drawn == text
+    ImageDraw.Draw(Image.new("L", (40, 40))).text((4, 4), drawn, fill=255, font=font)
 
 
 def test_labels_without_a_font_become_ascii(monkeypatch: pytest.MonkeyPatch):
