@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any, Literal
 
 import numpy as np
+from packaging.requirements import Requirement
 from rich.console import Console
 from rich.text import Text
 
@@ -21,12 +22,8 @@ from mmpart_core.errors import BackendError, ConfigError, StorageError
 from mmpart_core.geometry.cameras import orbit_camera, pixel_rays
 from mmpart_core.storage.opening import open_store
 
+PROJECT = "mmpart"
 Status = Literal["works", "absent", "broken"]
-PACKAGES = (
-    "prefect", "prefect-dask", "dask", "fastapi", "torch", "nerfstudio", "numpy", "trimesh",
-    "embreex", "xatlas", "fast-simplification", "manifold3d", "scikit-image",
-    "opencv-python-headless", "pillow", "pydantic", "s3fs", "safetensors",
-)  # fmt: skip
 KEYS = {
     "OPENAI_API_KEY": "hosted planners and isolators",  # pragma: allowlist secret
     "AWS_ACCESS_KEY_ID": "a store on S3",
@@ -60,7 +57,7 @@ def run_checks(store: str | None) -> list[Check]:
     Args:
         store: the store to probe; as for the other commands when None.
     """
-    checks = [check_python(), *map(check_package, PACKAGES)]
+    checks = [check_python(), *map(check_package, required_packages())]
     checks += [check_torch(), check_kaolin()]
     checks += [
         attempt("nerfstudio trainer", import_nerfstudio, SETUP),
@@ -108,15 +105,27 @@ def check_python() -> Check:
     found = sys.version.split()[0]
     if sys.version_info[:2] == (3, 11):
         return Check("python", "works", found, needed=True)
-    return Check("python", "broken", found, "use Python 3.11: make setup PYTHON=python3.11", needed=True)
+    return Check(
+        "python", "broken", found, "use Python 3.11: make setup PYTHON=python3.11", needed=True
+    )
 
 
-def check_package(name: str) -> Check:
-    """Whether a package is installed, and its version."""
+def required_packages() -> list[Requirement]:
+    """What this installation says it needs, by name; not what only developers need."""
+    listed = map(Requirement, requires(PROJECT) or ())
+    wanted = [each for each in listed if each.marker is None or each.marker.evaluate()]
+    return sorted(wanted, key=lambda each: each.name)
+
+
+def check_package(wanted: Requirement) -> Check:
+    """Whether a package is installed, in a version that will do."""
     try:
-        return Check(name, "works", version(name), needed=True)
+        found = version(wanted.name)
     except PackageNotFoundError:
-        return Check(name, "broken", "not installed", SETUP, needed=True)
+        return Check(wanted.name, "broken", "not installed", SETUP, needed=True)
+    if wanted.specifier.contains(found, prereleases=True):
+        return Check(wanted.name, "works", found, needed=True)
+    return Check(wanted.name, "broken", f"{found}, {wanted.specifier} expected", SETUP, needed=True)
 
 
 def check_torch() -> Check:

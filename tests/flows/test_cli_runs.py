@@ -6,10 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+
+from flows.doctor import check_package
+from mmpart_core.errors import MissingDependencyError
 
 pytestmark = [pytest.mark.xdist_group("prefect")]
 PACKAGES = Path(__file__).resolve().parents[1] / "packages"
@@ -112,10 +117,42 @@ def test_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mmpart: Any) ->
     assert result.exit_code == 0, result.output
     assert "The local profile can run here." in result.stdout
     assert "a-secret-value" not in result.output
+    shown = {line.split()[1] for line in result.stdout.splitlines() if line.startswith("works ")}
+    assert {"pandas", "openai", "diffusers", "transformers", "scipy", "prefect", "torch"} <= shown
+    assert "pytest" not in shown  # only developers need it
     (tmp_path / "file").write_text("in the way")
     broken = mmpart("doctor", "--store", tmp_path / "file")
     assert broken.exit_code == 1
     assert "cannot run here: store" in broken.stdout
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fault"),
+    [
+        ("no-such-package", "not installed"),
+        ("numpy<1", f"{version('numpy')}, <1 expected"),
+    ],
+)
+def test_the_doctor_sees_packages_that_will_not_do(wanted: str, fault: str) -> None:
+    check = check_package(Requirement(wanted))
+    assert (check.status, check.found, check.needed) == ("broken", fault, True)
+    assert check.advice
+
+
+@pytest.mark.usefixtures("prefect")
+def test_a_backend_that_cannot_be_used_ends_a_run_that_has_begun_with_1(
+    image: Path, counting_profile: Path, tmp_path: Path, journal: Any, mmpart: Any
+) -> None:
+    journal.break_down("isolate", "hat", MissingDependencyError)
+    common = ["--part", "hat", "--profile", counting_profile, "--store", tmp_path / "store"]
+    result = mmpart("generate", image, *common, "--output", tmp_path / "out")
+    assert result.exit_code == 1, result.output
+    assert result.stderr.rstrip().endswith("mmpart: isolate of hat: out of order")
+    assert "broke off" in (tmp_path / "out" / "mmpart.log").read_text()
+    journal.reset()
+    again = mmpart("generate", image, *common, "--output", tmp_path / "out")
+    assert again.exit_code == 0, again.output
+    assert "plan cached" in again.stderr  # what was finished before is kept
 
 
 def test_unreachable_server_is_status_2(
