@@ -96,14 +96,12 @@ def s3_url(s3_server: str) -> str:
 
 
 @pytest.fixture
-def journal() -> Iterator[Any]:
-    """Installs the package of counting back-ends (kind ``counting`` of every stage).
+def journal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Installs the package of counting back-ends (kind ``counting`` of every stage) for one test.
 
     Gives its journal, empty: the calls that were made, and what is out of order.
     """
-    if str(PACKAGES) not in sys.path:
-        sys.path.append(str(PACKAGES))
-        importlib.invalidate_caches()
+    monkeypatch.syspath_prepend(PACKAGES)
     module: Any = importlib.import_module("mmpart_counting.journal")
     module.reset()
     yield module

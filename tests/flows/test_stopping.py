@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from flows.embedded_server import EmbeddedServer
-from flows.stopping import GRACE_S, Stopped, exit_status, interruptible
+from flows.stopping import Stopped, exit_status, interruptible
 from mmpart_core.backends import STAGES
 
 pytestmark = [pytest.mark.xdist_group("prefect")]
@@ -62,12 +62,11 @@ class Command:
                 return
         raise AssertionError(f"'{text}' was never said: {self.seen}")
 
-    def end(self) -> tuple[int, float]:
-        """Exit status, and seconds until it ended."""
-        started = time.monotonic()
+    def end(self) -> int:
+        """Exit status."""
         assert self.process.stderr is not None
         self.seen += self.process.stderr.read()
-        return self.process.wait(timeout=60), time.monotonic() - started
+        return self.process.wait(timeout=60)
 
     def stages_stored(self) -> set[str]:
         """The stages whose records are in the store."""
@@ -120,14 +119,11 @@ def wait_for_no_server(home: Path, seconds: float) -> list[int]:
 
 def test_sigterm_to_the_group_lets_the_work_at_hand_end(start: Any, home: Path) -> None:
     command = start("multiview:1")
-    command.read_until("hat: isolate made")
-    time.sleep(0.3)
+    command.read_until("counting: multiview goes on")
     assert len(servers_of(home)) == 1
     command.process.send_signal(signal.SIGTERM)  # timeout(1) sends it twice: to the command,
     os.killpg(command.process.pid, signal.SIGTERM)  # and to its group
-    status, seconds = command.end()
-    assert status == 143, command.seen
-    assert seconds < GRACE_S + 5
+    assert command.end() == 143, command.seen
     assert "Traceback" not in command.seen
     assert command.seen.count("Stopping") == 1
     assert command.seen.rstrip().endswith("the same command goes on from there.")
@@ -137,13 +133,10 @@ def test_sigterm_to_the_group_lets_the_work_at_hand_end(start: Any, home: Path) 
 
 
 def test_sigterm_leaves_work_that_takes_longer(start: Any, home: Path) -> None:
-    command = start("multiview:60")
-    command.read_until("hat: isolate made")
-    time.sleep(0.3)
+    command = start("multiview:3600")  # longer than any test may take
+    command.read_until("counting: multiview goes on")
     command.process.send_signal(signal.SIGTERM)
-    status, seconds = command.end()
-    assert status == 143, command.seen
-    assert seconds < GRACE_S + 5
+    assert command.end() == 143, command.seen
     assert "Traceback" not in command.seen
     assert command.seen.rstrip().endswith("the same command goes on from there.")
     assert {"plan", "isolate"} == command.stages_stored()
@@ -187,8 +180,8 @@ def test_a_signal_raises_and_handlers_come_back(number: signal.Signals, status: 
 
     def wait() -> None:
         with interruptible(said.append, "Stopped.", lambda: None):
-            os.kill(os.getpid(), number)
-            time.sleep(1)
+            signal.raise_signal(number)
+            raise AssertionError("the signal was not heard")
 
     with pytest.raises(Stopped) as raised:
         wait()

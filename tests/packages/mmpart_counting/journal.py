@@ -1,6 +1,7 @@
 """What was called, and what is out of order at the moment."""
 
 import os
+import sys
 import threading
 import time
 
@@ -31,6 +32,9 @@ def note(stage: str, what: str) -> None:
         fault = broken.get((stage, what))
     slow_stage, _, seconds = os.environ.get("MMPART_COUNTING_SLEEP", "").partition(":")
     if stage == slow_stage:
+        # whoever started this process may wait for the line
+        sys.stderr.write(f"counting: {stage} goes on\n")
+        sys.stderr.flush()
         time.sleep(float(seconds))
     if meeting is not None and stage == "isolate":
         meeting.wait(timeout=30)
