@@ -53,7 +53,7 @@ def foreground_mask(
     Alpha decides where the image has any. Else the background is modelled from the image's border
     (``background.estimate_background``), differences are thresholded, cluttered backgrounds are
     refined with GrabCut (Rother et al. 2004), enclosed background is cut out and the border is
-    snapped to edges at full size.
+    snapped to edges at full size. What masks among the hints hold is object, whatever its colour.
 
     Args:
         rgba: sRGB with straight alpha.
@@ -76,13 +76,14 @@ def foreground_mask(
     mask = _find(small, small_evidence)
     _check_share(mask, "its difference from the border of the image")
     large = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    return _snapped(large > 0.5, rgb, round(1.0 / scale) + 1)
+    found = _snapped(large > 0.5, rgb, round(1.0 / scale) + 1)
+    return found if evidence is None else found | evidence.exact
 
 
 def _shrunk(evidence: Evidence, size: tuple[int, int]) -> Evidence:
     small = (
         np.asarray(cv2.resize(m.astype(np.float32), size, interpolation=cv2.INTER_AREA)) > 0.5
-        for m in (evidence.on, evidence.possible)
+        for m in (evidence.on, evidence.possible, evidence.exact)
     )
     return Evidence(*small)
 
@@ -117,13 +118,13 @@ def _find(rgb: UInt8[np.ndarray, "H W 3"], evidence: Evidence | None) -> Bool[np
     sure = model.distance > high
     if evidence is not None:
         sure |= evidence.on
-        near &= evidence.possible
+        near = (near & evidence.possible) | evidence.exact
     mask = morphology.touching(near, sure)
     if not model.plain and mask.any():
         mask = _grab_cut(rgb, model, mask, high)
     mask = _without_shadows(mask, model, smooth)
     if evidence is not None:
-        mask = (mask | (evidence.on & near)) & evidence.possible
+        mask = (mask | (evidence.on & near)) & evidence.possible | evidence.exact
     mask = _tidy(mask, model, low, high)
     return _without_inner_shadows(mask, model, smooth) if model.plain else mask
 

@@ -24,10 +24,12 @@ class Evidence:
     Attributes:
         on: very likely object; background enclosed by an outline (a handle's hole) is in it too.
         possible: where the object can be; everywhere where some component's extent is unknown.
+        exact: object for certain, pixel by pixel: what the masks among the hints hold.
     """
 
     on: Bool[np.ndarray, "H W"]
     possible: Bool[np.ndarray, "H W"]
+    exact: Bool[np.ndarray, "H W"]
 
 
 def outline_mask(region: Region, shape: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
@@ -64,7 +66,9 @@ def gather_evidence(
     if all(region is None for region in regions):
         return None
     side = max(shape)
-    on, possible = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    on, possible, exact = (np.zeros(shape, dtype=bool) for _ in range(3))
+    for mask in masks.values():
+        exact |= mask
     bounded = True
     for index, region in enumerate(regions):
         if region is None or region.kind == "points":
@@ -76,7 +80,7 @@ def gather_evidence(
         possible |= morphology.dilated(area, round(careless * side))
         if region.kind != "box":  # a box has corners beside the part
             on |= morphology.eroded(area, round(careless * side))
-    return Evidence(on, possible if bounded else np.ones(shape, dtype=bool))
+    return Evidence(on, possible if bounded else np.ones(shape, dtype=bool), exact)
 
 
 def _spots(region: Region | None, shape: tuple[int, int]) -> Bool[np.ndarray, "H W"]:

@@ -11,7 +11,7 @@ from mmpart_core.records.views import Camera
 from mmpart_core.storage import codecs
 from mmpart_core.storage.blob_store import BlobStore
 
-STAGE = Stage("plan", 3)
+STAGE = Stage("plan", 4)
 
 
 def plan_parts(

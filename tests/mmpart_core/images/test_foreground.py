@@ -8,6 +8,8 @@ from mmpart_core.errors import StageError
 from mmpart_core.images.foreground import foreground_mask
 from mmpart_core.images.region_masks import gather_evidence
 from mmpart_core.records import Region
+from mmpart_core.storage import codecs
+from mmpart_core.storage.memory_store import MemoryStore
 
 SIDE = 300
 
@@ -123,6 +125,19 @@ def test_hints_keep_a_pale_object_that_the_background_hardly_differs_from() -> N
     evidence = gather_evidence(regions, {}, (SIDE, SIDE))
     image[truth] -= 4
     assert iou(foreground_mask(opaque(image), evidence), truth) > 0.9
+
+
+def test_what_a_mask_holds_is_object_even_where_it_looks_like_the_background() -> None:
+    image, truth = plain(), disc(150, 150, 80)
+    image[truth] = (160, 60, 30)
+    glint = truth & disc(150, 235, 60)
+    image[glint] = 235
+    store = MemoryStore()
+    stored = codecs.put_mask(store, truth)
+    regions = [Region(kind="mask", mask=stored)]
+    evidence = gather_evidence(regions, {0: truth}, (SIDE, SIDE))
+    assert not foreground_mask(opaque(image))[glint].any()
+    assert iou(foreground_mask(opaque(image), evidence), truth) > 0.97
 
 
 def test_nothing_is_object_outside_of_outlines_of_all_components() -> None:
