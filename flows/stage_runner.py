@@ -73,7 +73,7 @@ class PrefectRunner:
         failure too: the others go on, and the log has its traceback.
 
         Raises:
-            StageFailedError: the work failed.
+            StageFailedError: the work failed; it says what the work took until then.
             ConfigError: a back-end cannot be used at all; this stops the run.
             CancelledError: the run was stopped.
         """
@@ -87,23 +87,24 @@ class PrefectRunner:
         record = self._outcome(state, work)
         if isinstance(record, ConfigError):
             raise record
-        if isinstance(record, Exception):
-            failure = _failure(component, stage, record)
-            news.failed(failure)
-            raise StageFailedError(failure) from record
-        if stage == "plan":
-            news.planned(record)
         cached = state.name == CACHED
         run = StageRun(
             component=component,
             stage=stage,
             key=work.key,
             cached=cached,
+            failed=isinstance(record, Exception),
             seconds=time.perf_counter() - started,
             cost_usd=0.0 if cached else getattr(record, "cost_usd", 0.0),
             backend=backends.backend_version(stage, work.choice.kind),
             seed=self._seed,
         )
+        if isinstance(record, Exception):
+            failure = _failure(component, stage, record)
+            news.failed(failure)
+            raise StageFailedError(failure, run) from record
+        if stage == "plan":
+            news.planned(record)
         news.finished(run)
         return record, run
 
@@ -137,7 +138,9 @@ class PrefectRunner:
         stored = state.name == CACHED or getattr(state.data, "is_persisted", False)
         if state.is_completed() and not stored:
             reason = self._records.write_fault(work.key) or "the result storage gave no reason"
-            return StorageError(f"{work.key[:20]} was made but its record was not stored: {reason}")
+            lost = StorageError(f"{work.key[:20]} was made but its record was not stored: {reason}")
+            lost.cost_usd = getattr(outcome, "cost_usd", 0.0)
+            return lost
         return outcome
 
 

@@ -37,11 +37,15 @@ def test_failed_part_is_recorded_and_only_it_is_redone(
         ("hat", "isolate", "BackendError")
     ]
     assert "out of order" in broken.failures[0].message
+    (failed,) = (run for run in broken.runs if run.failed)
+    assert (failed.stage, failed.component, failed.cached) == ("isolate", "hat", False)
+    assert failed.seconds > 0
     assert broken.assembled is not None
     assert len(broken.assembled.placements) == 1
     journal.reset()
     mended = generate_object(request_of(), counting_config, store_url)
     assert mended.complete
+    assert failed.key in {run.key for run in mended.runs}
     assert ran(mended) == {
         "isolate:hat", "multiview:hat", "reconstruct:hat", "mesh:hat", "assemble:",
     }  # fmt: skip
