@@ -5,6 +5,7 @@ from jaxtyping import Bool
 
 from mmpart_core.errors import StageError
 from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.records import WHOLE_OBJECT
 
 _SOLID = 128  # alpha from which a pixel is foreground: half of 255
 # Shares set by hand: of a view, 51 pixels of 320 x 320; and of what the views show in the middle.
@@ -26,7 +27,7 @@ def check_views(views: PosedViews, component: str | None) -> None:
         StageError: fewer than two views, no pixels, images and cameras that disagree in number or
             size, a view with almost no foreground, or a foreground that runs out of the frame.
     """
-    what = "whole object" if component is None else f"part {component!r}"
+    what = WHOLE_OBJECT if component is None else f"part {component!r}"
     _check_sizes(views, what)
     solid = views.rgba[..., 3] >= _SOLID
     covered = solid.mean(axis=(1, 2))

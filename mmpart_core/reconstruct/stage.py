@@ -3,7 +3,7 @@
 from mmpart_core.keys import Stage
 from mmpart_core.reconstruct import checks
 from mmpart_core.reconstruct.protocol import FieldTrainer
-from mmpart_core.records import RadianceField, ViewSet
+from mmpart_core.records import WHOLE_OBJECT, RadianceField, ViewSet
 from mmpart_core.storage import codecs
 from mmpart_core.storage.blob_store import BlobStore
 
@@ -25,7 +25,7 @@ def reconstruct_part(
         StageError: the trained field has no surface.
         BackendError: training failed.
     """
-    component = views.component or "whole object"
+    component = views.component or WHOLE_OBJECT
     trained = backend.train(codecs.get_views(store, views), seed)
     low, high = checks.check_field(trained, component)
     return RadianceField(
