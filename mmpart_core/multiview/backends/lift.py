@@ -13,6 +13,9 @@ from mmpart_core.multiview.lifting.lift import LiftBack, LiftRules, LiftShape, l
 from mmpart_core.multiview.poses import PosedDrawingSettings
 from mmpart_core.multiview.protocol import GeneratedViews, PartImage
 
+# Of half a view's side, left empty at each border: two pixels of Zero123++'s 320.
+_CLEAR_BORDER = 2.0 / 160.0
+
 
 class Settings(PosedDrawingSettings):
     """How the shape is chosen and how deep it becomes."""
@@ -86,7 +89,7 @@ class Settings(PosedDrawingSettings):
 class LiftViews:
     """Revolves or inflates the part's outline and draws it at six fixed poses."""
 
-    VERSION: ClassVar[str] = "4"
+    VERSION: ClassVar[str] = "5"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -97,12 +100,18 @@ class LiftViews:
     def generate(self, part: PartImage, seed: int) -> GeneratedViews:
         """Lift the part and draw it.
 
+        A lifted part's scale is free, so it is drawn as large as every view holds: seen from
+        1 / tan(fov / 2), a frame just holds a sphere of cos(fov / 2), 0.97 at 30 degrees. The unit
+        sphere runs over the borders, and clipped outlines become pits.
+
         Raises:
             BackendError: the image shows next to nothing.
         """
         options = self._settings
         lifted = lift_part(part.rgba, part.camera, options.rules())
-        scene = RenderScene(lifted.painted())
+        half_fov = np.deg2rad(cameras.ZERO123PLUS_FOV_DEG[options.version]) / 2.0
+        radius = (1.0 - _CLEAR_BORDER) * float(np.cos(half_fov))
+        scene = RenderScene(lifted.painted(radius))
         poses = cameras.zero123plus_cameras(options.version, options.size_px)
         rgba = [scene.render(pose, supersample=options.supersample).rgba for pose in poses]
         return GeneratedViews(PosedViews(np.stack(rgba), poses), lifted.method)

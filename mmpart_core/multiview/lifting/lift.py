@@ -78,9 +78,14 @@ class LiftedPart:
         object_from_part = bounds.points_from_unit(self.mesh.vertices)
         return self.mesh.transformed(np.linalg.inv(object_from_part))
 
-    def painted(self) -> list[TriangleMesh]:
-        """The surface in the part's frame as meshes of one texture each, to be drawn together."""
+    def painted(self, radius: float) -> list[TriangleMesh]:
+        """The surface as meshes of one texture each, to be drawn together.
+
+        Args:
+            radius: of the sphere around the origin that it fits; otherwise in the part's frame.
+        """
         mesh = self.in_part_frame()
+        mesh = replace(mesh, vertices=mesh.vertices * radius)
         if self.from_behind is None or self.back_texture is None:
             return [mesh]
         front, back = mesh.faces[~self.from_behind], mesh.faces[self.from_behind]

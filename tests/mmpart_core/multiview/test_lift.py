@@ -174,9 +174,10 @@ def _toward(point: np.ndarray, camera: Camera) -> np.ndarray:
     return offset / np.linalg.norm(offset)
 
 
-def made_views(rgba: np.ndarray, camera: Camera) -> GeneratedViews:
+def made_views(rgba: np.ndarray, camera: Camera, **settings: object) -> GeneratedViews:
     part = PartImage(rgba=rgba, visible=rgba[..., 3] > 127, camera=camera)
-    backend = lift.BACKEND(lift.Settings(outline_px=128, size_px=96))
+    options = {"outline_px": 128, "size_px": 96, **settings}
+    backend = lift.BACKEND(lift.Settings.model_validate(options))
     backend.open()
     return backend.generate(part, 0)
 
@@ -197,6 +198,19 @@ def test_views_show_the_part_from_its_sides() -> None:
     for front, back in ((0, 2), (5, 3)):
         assert weight(made.views.rgba[front]) > 5
         assert weight(made.views.rgba[back]) < -5
+
+
+@pytest.mark.parametrize("version", ["v1.1", "v1.2"])
+@pytest.mark.parametrize("box", [(20, 120, 236, 140), (118, 4, 138, 252), (20, 20, 236, 236)])
+def test_views_hold_the_whole_part(box: tuple[int, ...], version: str) -> None:
+    """A wide low disc, a long rod and a ball leave the border of every view empty."""
+    image = Image.new("RGBA", (SIZE, SIZE))
+    ImageDraw.Draw(image).ellipse(box, fill=(90, 90, 90, 255))
+    camera = cameras.orbit_camera(0.0, 20.0, 30.0, SIZE)
+    alpha = made_views(np.asarray(image), camera, version=version).views.rgba[..., 3]
+    assert not alpha[:, [0, -1]].any()
+    assert not alpha[:, :, [0, -1]].any()
+    assert (alpha > 127).any(axis=(1, 2)).all()
 
 
 def test_front_colours_are_mirrored_behind() -> None:
