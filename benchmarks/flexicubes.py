@@ -81,7 +81,10 @@ def measure(resolution: int, runs: int) -> tuple[float, list[Row]]:
     flexi_seconds, (vertices, faces) = timed(extract, runs)
     settle_seconds, settled = timed(lambda: settle(vertices, field), runs)
     train_seconds, _ = timed(train, runs)
-    marching_seconds, marched = timed(lambda: marching_cubes(field.sdf, 0.0), runs)
+    marching_seconds, marched = timed(
+        lambda: marching_cubes(field.sdf, 0.0),  # pyright: ignore[reportUnknownLambdaType] - untyped
+        runs,
+    )
     return grid_seconds, [
         Row("FlexiCubes", flexi_seconds, vertices, faces),
         Row("  and settled", flexi_seconds + settle_seconds, settled, faces),

@@ -204,7 +204,7 @@ def report(rows: dict[str, list[dict[str, float]]]) -> str:
 
 def main() -> None:
     """Lift every chosen part in every way; print the means."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--parts", type=int, default=60)
     parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=list(WAYS))

@@ -38,7 +38,8 @@ def trimesh_view(scene: trimesh.Trimesh, mesh: TriangleMesh, camera: Camera) -> 
     places, ray, triangle = scene.ray.intersects_location(origins, directions, multiple_hits=False)
     weights = trimesh.triangles.points_to_barycentric(scene.triangles[triangle], places)
     image = np.zeros((len(origins), 4))
-    image[ray] = np.einsum("pk,pkc->pc", weights, mesh.colors[mesh.faces[triangle]])
+    colors = np.asarray(mesh.colors)[mesh.faces[triangle]]
+    image[ray] = np.einsum("pk,pkc->pc", weights, colors)
     return image.reshape(camera.height_px, camera.width_px, 4)
 
 

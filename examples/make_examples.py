@@ -202,7 +202,7 @@ def write_known_scene(parts: models.Parts, path: Path) -> None:
 
 def main() -> None:
     """Make the examples that were asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--only", choices=sorted(EXAMPLES), action="append")
     chosen = parser.parse_args()

@@ -226,7 +226,7 @@ def _pyramid(low: float, high: float, bottom: float, top: float) -> trimesh.Trim
     mesh = trimesh.creation.revolve([(0, bottom), (low, bottom), (high, top), (0, top)], sections=4)
     corners, faces = trimesh.remesh.subdivide_to_size(
         turned(mesh, (0, 0, 1), 45).vertices, mesh.faces, 0.12
-    )
+    )[:2]
     return trimesh.Trimesh(corners, faces)
 
 

@@ -95,7 +95,7 @@ def sweep(path: ArrayLike, radius: ArrayLike, sections: int = 40) -> trimesh.Tri
         faces.append(np.stack([low + ring, high + following, high + ring], axis=1))
     tube = trimesh.Trimesh(np.concatenate(rings), np.concatenate(faces), process=False)
     caps = [ball(float(radii[index]), points[index], detail=2) for index in (0, -1)]
-    return trimesh.util.concatenate([tube, *caps])
+    return trimesh.util.concatenate([tube, *caps])  # pyright: ignore[reportReturnType] - a mesh
 
 
 def curve(controls: ArrayLike, count: int = 48) -> np.ndarray:
@@ -129,7 +129,7 @@ def soft_box(extents: ArrayLike, radius: float, center: ArrayLike = (0, 0, 0)) -
         for sign in signs
     ]
     mesh = trimesh.convex.convex_hull(np.concatenate(points))
-    vertices, faces = trimesh.remesh.subdivide_to_size(mesh.vertices, mesh.faces, 0.12)
+    vertices, faces = trimesh.remesh.subdivide_to_size(mesh.vertices, mesh.faces, 0.12)[:2]
     mesh = trimesh.Trimesh(vertices, faces)
     mesh.apply_translation(center)
     return mesh
