@@ -49,7 +49,7 @@ class Settings(PosedDrawingSettings):
         le=1.0,
         description="Least overlap of the outline with its mirror image to try a revolution; "
         "what is missing on one side is filled from the other. The axis is upright, or leans where "
-        "that is clearly better.",
+        "that is clearly better. Of a core with thin appendages at its sides 0.90 is enough.",
     )
     color_tolerance: float = Field(
         default=0.15,
@@ -62,7 +62,7 @@ class Settings(PosedDrawingSettings):
         ge=0.0,
         le=1.0,
         description="Least overlap of the revolved silhouette with the outline to keep it; 0.97 at "
-        "least about an axis that leans.",
+        "least about an axis that leans. What misses of a core counts over the whole part.",
     )
     straight_edges: float = Field(
         default=0.96,
@@ -87,9 +87,9 @@ class Settings(PosedDrawingSettings):
 
 
 class LiftViews:
-    """Revolves or inflates the part's outline and draws it at six fixed poses."""
+    """Revolves the part's outline, inflates it, or both, and draws it at six fixed poses."""
 
-    VERSION: ClassVar[str] = "5"
+    VERSION: ClassVar[str] = "6"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

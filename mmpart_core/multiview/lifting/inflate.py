@@ -62,12 +62,29 @@ def inflate(crop: PartCrop, pieces: Sequence[Piece], relief: Relief) -> Inflatio
     height = np.zeros(crop.alpha.shape)
     for piece in pieces:
         height += relief(piece.mask) * (piece.half_depth_px / half_depth)
+    return inflate_about(crop, height, chord, tilt)
+
+
+def inflate_about(
+    crop: PartCrop,
+    height: Float[np.ndarray, "H W"],
+    half_depth: float,
+    plane_elevation_deg: float = 0.0,
+) -> Inflation:
+    """Inflate an outline to both sides of a plane through the part's centre.
+
+    Args:
+        crop: the part.
+        height: over the outline, of ``half_depth``.
+        half_depth: along the rays, object units.
+        plane_elevation_deg: how far the plane, facing the camera, is tilted back from upright.
+    """
     sheets = closed_sheets(crop.alpha, height)
-    points = _along_rays(crop, sheets.positions_px, sheets.side * chord, tilt)
+    points = _along_rays(crop, sheets.positions_px, sheets.side * half_depth, plane_elevation_deg)
     uv = sheets.positions_px / np.array([crop.camera.width_px, crop.camera.height_px])
     uv[:, 1] = 1.0 - uv[:, 1]
     mesh = TriangleMesh(points, sheets.faces, uv=uv, texture=crop.rgb)
-    return Inflation(mesh, sheets.side[sheets.faces].min(axis=1) < 0.0, tilt)
+    return Inflation(mesh, sheets.side[sheets.faces].min(axis=1) < 0.0, plane_elevation_deg)
 
 
 def section_relief(mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:

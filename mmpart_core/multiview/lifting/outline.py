@@ -40,10 +40,10 @@ def measure_symmetry(mask: Bool[np.ndarray, "H W"], rgb: UInt8[np.ndarray, "H W 
     """
     axis_px, outline_iou = mirror_axis(mask)
     twice = round(2.0 * axis_px)
-    both = mask & _mirror(mask, twice)
+    both = mask & mirrored(mask, twice)
     blur = max(0.5, _COLOR_BLUR * max(mask.shape))
     smooth = ndimage.gaussian_filter(rgb.astype(np.float32) / 255.0, (blur, blur, 0))
-    difference = np.abs(smooth - _mirror(smooth, twice)).mean(axis=-1)
+    difference = np.abs(smooth - mirrored(smooth, twice)).mean(axis=-1)
     return Symmetry(
         axis_px=axis_px,
         outline_iou=outline_iou,
@@ -65,7 +65,7 @@ def mirror_axis(mask: Bool[np.ndarray, "H W"]) -> tuple[float, float]:
     columns = np.flatnonzero(mask.any(axis=0))
     middle2, reach = int(columns[0] + columns[-1] + 1), int(_AXIS_SEARCH * len(columns)) + 1
     scores = {
-        twice: _iou(mask, _mirror(mask, twice))
+        twice: _iou(mask, mirrored(mask, twice))
         for twice in range(middle2 - 2 * reach, middle2 + 2 * reach + 1)
     }
     twice = max(scores, key=lambda at: (scores[at], -abs(at - middle2)))
@@ -79,7 +79,7 @@ def with_mirror_image(alpha: Float[np.ndarray, "H W"], symmetry: Symmetry) -> np
         alpha: coverage of the part.
         symmetry: its mirror axis.
     """
-    return np.maximum(alpha, _mirror(alpha, round(2.0 * symmetry.axis_px)))
+    return np.maximum(alpha, mirrored(alpha, round(2.0 * symmetry.axis_px)))
 
 
 def straight_edged(mask: Bool[np.ndarray, "H W"]) -> float:
@@ -101,8 +101,8 @@ def depth_inside(mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
     return np.asarray(ndimage.distance_transform_edt(mask), dtype=np.float64)
 
 
-def _mirror(image: np.ndarray, twice_axis: int) -> np.ndarray:
-    """Mirror about column ``twice_axis / 2``; what comes from outside is 0."""
+def mirrored(image: np.ndarray, twice_axis: int) -> np.ndarray:
+    """An image (H, W or H, W, C) mirrored about column ``twice_axis / 2``; 0 from outside."""
     width = image.shape[1]
     source = twice_axis - 1 - np.arange(width)
     mirrored = image[:, np.clip(source, 0, width - 1)].copy()
