@@ -16,9 +16,9 @@ from flows.inputs import Job
 from flows.output_folder import local_folder
 from flows.run_log import RunLog
 from flows.stopping import exit_status, interruptible
-from mmpart_core.errors import ConfigError, InputError, MMPartError
+from mmpart_core.errors import ConfigError, InputError, MMPartError, StageFailedError
 from mmpart_core.output.bundle import write_bundle
-from mmpart_core.records import ObjectResult
+from mmpart_core.records import ObjectResult, PartFailure
 
 BROKEN_OFF, INCOMPLETE = 1, 3
 STOPPED = "Stopped. What was finished is kept: the same command goes on from there."
@@ -65,6 +65,9 @@ def generate_job(job: Job, options: SharedOptions, output: str, console: Console
             refresh=list(options.refresh),
         )
         log.result(result)
+        for failure in result.failures:
+            if _is_unusable_input(failure):
+                raise StageFailedError(failure)
         files = write_bundle(result, job.store, output, config=job.config)
     report(result, files, console, options.quiet, time.perf_counter() - started)
     return result
@@ -74,7 +77,8 @@ def generate_job(job: Job, options: SharedOptions, output: str, console: Console
 def running(console: Console, quiet: bool, verbose: bool, log: Path | None) -> Generator[None]:
     """Around a flow run: errors, Ctrl-C and SIGTERM end with one line and their exit status.
 
-    What cannot be used is status 2 only as long as nothing was started.
+    What cannot be used is status 2 only as long as no part was started: an image in which planning
+    finds no object is unusable input, too.
     """
 
     def tell(line: str) -> None:
@@ -90,11 +94,17 @@ def running(console: Console, quiet: bool, verbose: bool, log: Path | None) -> G
                 yield
     except MMPartError as error:
         unusable = isinstance(error, ConfigError | InputError) and not began
+        unusable |= isinstance(error, StageFailedError) and _is_unusable_input(error.failure)
         with errors_end_with(UNUSABLE if unusable else BROKEN_OFF, console):
             raise
     except KeyboardInterrupt as error:
         tell(STOPPED)
         raise typer.Exit(exit_status(error)) from error
+
+
+def _is_unusable_input(failure: PartFailure) -> bool:
+    """Whether the image or its regions are at fault, which planning looks at first."""
+    return failure.stage == "plan" and failure.error == InputError.__name__
 
 
 def report(

@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from skimage.segmentation import watershed
 
-from mmpart_core.errors import StageError
+from mmpart_core.errors import InputError
 from mmpart_core.images import background, colour, edges, morphology
 from mmpart_core.images.background import Background
 from mmpart_core.images.region_masks import Evidence
@@ -60,7 +60,7 @@ def foreground_mask(
         evidence: what the components' region hints say, of the image's size; not needed.
 
     Raises:
-        StageError: nothing stands out, or no background is seen.
+        InputError: nothing stands out, or no background is seen.
     """
     clear = rgba[..., 3] < 128
     if clear.mean() >= _MIN_CLEAR_SHARE:
@@ -99,7 +99,7 @@ def _check_share(mask: Bool[np.ndarray, "H W"], evidence: str) -> None:
     share = float(mask.mean())
     if not _MIN_SHARE <= share <= _MAX_SHARE:
         what = "nothing stands out" if share < _MIN_SHARE else "no background is seen"
-        raise StageError(
+        raise InputError(
             f"image of {mask.shape[1]}x{mask.shape[0]} px: {what}: by {evidence} the object covers "
             f"{100 * share:.1f} % of it, between {100 * _MIN_SHARE:.1f} and "
             f"{100 * _MAX_SHARE:.1f} % expected; give an image with one object, some plain "

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Bool
 
-from mmpart_core.errors import StageError
+from mmpart_core.errors import InputError, StageError
 from mmpart_core.plan.protocol import PlanDraft
 from mmpart_core.records import ObjectRequest, Region
 
@@ -23,7 +23,8 @@ def check_foreground(mask: Bool[np.ndarray, "H W"], request: ObjectRequest) -> N
         request: image and components; region hints must meet the object.
 
     Raises:
-        StageError: a mask of another size, too small, or a region with nothing of the object in
+        StageError: a mask of another size.
+        InputError: too small an object, or a region with nothing of the object in
             it. Regions given as mask files are not looked at here.
     """
     image = request.image
@@ -34,13 +35,13 @@ def check_foreground(mask: Bool[np.ndarray, "H W"], request: ObjectRequest) -> N
         )
     share = float(mask.mean())
     if share < MIN_SHARE:
-        raise StageError(
+        raise InputError(
             f"request '{request.name}': the object covers {100 * share:.2f} % of the image, at "
             f"least {100 * MIN_SHARE:.2f} % expected; crop the image closer to the object"
         )
     for component in request.components:
         if component.region is not None and not _meets(component.region, mask):
-            raise StageError(
+            raise InputError(
                 f"request '{request.name}': the {component.region.kind} region of "
                 f"'{component.name}' holds nothing of the object, at least one pixel expected; "
                 "correct the region (numbers within 0 to 1 are fractions of width and height, "

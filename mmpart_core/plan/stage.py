@@ -26,7 +26,8 @@ def plan_parts(
         seed: for planners that sample.
 
     Raises:
-        StageError: no foreground, or prompts that do not match the components.
+        InputError: no object is found in the image, or nothing of it where a region says.
+        StageError: prompts that do not match the components.
         BackendError: the planner failed.
     """
     source = codecs.get_image(store, request.image)

@@ -9,8 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
+from PIL import Image
 
 from flows.doctor import check_package
 from mmpart_core.errors import MissingDependencyError
@@ -152,6 +154,40 @@ def test_a_backend_that_cannot_be_used_ends_a_run_that_has_begun_with_1(
     again = mmpart("generate", image, *common, "--output", tmp_path / "out")
     assert again.exit_code == 0, again.output
     assert "plan cached" in again.stderr  # what was finished before is kept
+
+
+@pytest.mark.usefixtures("prefect")
+@pytest.mark.parametrize(
+    ("region", "message"),
+    [
+        ("", "nothing stands out"),
+        (
+            ", region: {box: [0, 0, 0.1, 0.1]}",
+            "the box region of 'sky' holds nothing of the object",
+        ),
+    ],
+    ids=["no object", "region beside it"],
+)
+@pytest.mark.parametrize("command", ["plan", "generate"])
+def test_an_image_without_what_is_asked_for_is_status_2(
+    command: str, region: str, message: str, tmp_path: Path, mmpart: Any
+) -> None:
+    picture = np.full((96, 128, 3), 230, dtype=np.uint8)
+    if region:
+        picture[30:80, 40:100] = (180, 40, 30)
+    Image.fromarray(picture).save(tmp_path / "plain.png")
+    entries = ["{name: ball}", f"{{name: sky{region}}}"]
+    (tmp_path / "list.yaml").write_text("".join(f"- {entry}\n" for entry in entries))
+    target = tmp_path / ("plan.json" if command == "plan" else "out")
+    result = mmpart(
+        *(command, tmp_path / "plain.png", "--components", tmp_path / "list.yaml"),
+        *("--store", tmp_path / "store", "--output", target),
+    )
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr.splitlines()[-1]
+    assert result.stdout == ""
+    assert not (target / "manifest.json").exists()
+    assert not target.is_file()
 
 
 def test_unreachable_server_is_status_2(

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmpart_core.errors import StageError
+from mmpart_core.errors import InputError
 from mmpart_core.images.foreground import foreground_mask
 from mmpart_core.images.region_masks import gather_evidence
 from mmpart_core.records import Region
@@ -186,7 +186,7 @@ def test_a_few_transparent_pixels_are_no_cut_out() -> None:
     ids=["blank", "one pixel", "all transparent"],
 )
 def test_nothing_found_says_what_to_give(pixels: np.ndarray) -> None:
-    with pytest.raises(StageError, match=r"nothing stands out.*covers 0.0 %.*background"):
+    with pytest.raises(InputError, match=r"nothing stands out.*covers 0.0 %.*background"):
         foreground_mask(pixels)
 
 

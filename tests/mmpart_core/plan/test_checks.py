@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmpart_core.errors import StageError
+from mmpart_core.errors import InputError, StageError
 from mmpart_core.plan import checks
 from mmpart_core.plan.protocol import PlanDraft
 from mmpart_core.records import ComponentRequest, ImageRef, ObjectRequest, Region
@@ -44,14 +44,14 @@ def test_regions_on_the_object_pass(region: Region | None) -> None:
     ],
 )
 def test_region_beside_the_object_is_named(region: Region) -> None:
-    with pytest.raises(StageError, match=f"the {region.kind} region of 'hat'"):
+    with pytest.raises(InputError, match=f"the {region.kind} region of 'hat'"):
         checks.check_foreground(object_mask(), request(region))
 
 
 def test_foreground_of_another_size_or_too_small_is_refused() -> None:
     with pytest.raises(StageError, match="got 80x100 px"):
         checks.check_foreground(object_mask().T.copy(), request())
-    with pytest.raises(StageError, match=r"covers 0\.00 %"):
+    with pytest.raises(InputError, match=r"covers 0\.00 %"):
         checks.check_foreground(np.zeros((80, 100), dtype=bool), request())
 
 
