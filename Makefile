@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 NICE   := OMP_WAIT_POLICY=PASSIVE
-DEMO   := hat-on-head
+DEMO   := toy-robot
 STORE  ?= .mmpart
 EXAMPLES := $(notdir $(patsubst %/components.yaml,%,$(wildcard examples/*/components.yaml)))
 
