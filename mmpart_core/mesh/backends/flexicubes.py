@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from mmpart_core.devices import check_device
 from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.mesh.protocol import ExtractedSurface
@@ -25,12 +26,11 @@ class FlexiCubesExtractor:
         """Load PyTorch and work out the tables.
 
         Raises:
-            BackendError: the device that was asked for is not there.
+            ConfigError: the device that was asked for is not there.
         """
-        from mmpart_core.mesh.device import check_device
         from mmpart_core.mesh.flexicubes import FlexiCubes
 
-        check_device(self._settings.device)
+        check_device("mesh.device", self._settings.device)
         self._extractor = FlexiCubes(self._settings.device)
 
     def extract(self, field: FieldGrid, views: PosedViews, seed: int) -> ExtractedSurface:

@@ -3,6 +3,7 @@
 import importlib
 from typing import Any, ClassVar
 
+from mmpart_core.devices import check_device
 from mmpart_core.errors import MissingDependencyError
 from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
@@ -34,7 +35,7 @@ class KaolinExtractor:
 
         Raises:
             MissingDependencyError: kaolin 0.18 or later is not installed.
-            BackendError: the device that was asked for is not there.
+            ConfigError: the device that was asked for is not there.
         """
         try:
             conversions = importlib.import_module("kaolin.ops.conversions")
@@ -44,9 +45,7 @@ class KaolinExtractor:
                 "mesh.kind 'kaolin': expected kaolin 0.18 or later, which cannot be loaded "
                 f"({error}); {HOW_TO_GET}"
             ) from error
-        from mmpart_core.mesh.device import check_device
-
-        check_device(self._settings.device)
+        check_device("mesh.device", self._settings.device)
         self._extractor = flexicubes(device=self._settings.device)
 
     def extract(self, field: FieldGrid, views: PosedViews, seed: int) -> ExtractedSurface:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmpart_core import backends
-from mmpart_core.errors import BackendError, MissingDependencyError
+from mmpart_core.errors import BackendError, ConfigError, MissingDependencyError
 from mmpart_core.geometry import cameras
 from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
@@ -174,15 +174,26 @@ def test_kaolin_says_how_to_get_it() -> None:
         backends.open_backend("mesh", "kaolin", {"max_faces": 4001})
 
 
-def test_kaolin_is_called_as_it_documents(
-    monkeypatch: pytest.MonkeyPatch, known_torus: Known
-) -> None:
-    """What stands at kaolin's address takes kaolin's arguments, and no others."""
+@pytest.fixture
+def at_kaolins_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands there takes kaolin's arguments, and no others."""
     for name in ("kaolin", "kaolin.ops", "kaolin.ops.conversions"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     conversions = sys.modules["kaolin.ops.conversions"]
     monkeypatch.setattr(conversions, "FlexiCubes", KaolinsFlexiCubes, raising=False)
     monkeypatch.setattr(KaolinsFlexiCubes, "devices", [])
+
+
+@pytest.mark.usefixtures("at_kaolins_address")
+@pytest.mark.parametrize("kind", ["flexicubes", "kaolin"])
+def test_a_device_that_is_not_there_is_refused_when_opened(kind: str) -> None:
+    with pytest.raises(ConfigError, match=r"mesh\.device 'abacus': expected a device"):
+        backends.open_backend("mesh", kind, {"device": "abacus"})
+    assert KaolinsFlexiCubes.devices == []
+
+
+@pytest.mark.usefixtures("at_kaolins_address")
+def test_kaolin_is_called_as_it_documents(known_torus: Known) -> None:
     theirs = extract("kaolin", known_torus, texture="vertex", max_faces=4002)
     assert KaolinsFlexiCubes.devices == ["cpu"]  # passed: kaolin's own default is cuda
     ours = extract("flexicubes", known_torus, texture="vertex", max_faces=4002)
