@@ -11,6 +11,7 @@ from mmpart_core.mesh.flexicubes import dual, grid, quads
 from mmpart_core.mesh.flexicubes.tables import case_tables
 
 Extracted = tuple[torch.Tensor, ...]
+# Of the field, at points: (P 3) -> (P 3).
 GradientFunction = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -73,8 +74,7 @@ class FlexiCubes:
             gamma_f: weight of each cube in choosing a quad's diagonal, before the sigmoid.
             training: put a centre vertex into each quad, so that gamma has a gradient.
             output_tetmesh: not offered here.
-            grad_func: gradient of the field at points (P 3) -> (P 3); vertices then minimise the
-                quadratic error to the tangent planes, and quads split along agreeing normals.
+            grad_func: vertices of least squared error to tangent planes, quads by agreeing normals.
             voxelgrid_features: values at the corners, carried to the vertices.
 
         Returns:
@@ -82,8 +82,7 @@ class FlexiCubes:
             crossing (equation 9 of the paper); with features also their values (V' C).
 
         Raises:
-            ConfigError: a tetrahedral mesh was asked for.
-            GeometryError: sizes that do not fit each other.
+            ConfigError, GeometryError: a tetrahedral mesh was asked for; sizes that do not fit.
         """
         counts = _checked_counts(resolution, len(cube_idx), output_tetmesh)
         cubes = dual.surface_cubes(scalar_field, cube_idx, counts, self._tables)
