@@ -48,8 +48,8 @@ def generate_job(job: Job, options: SharedOptions, output: str, console: Console
     from flows.generate_object import generate_object
 
     started = time.perf_counter()
-    if job.note and not options.quiet:
-        console.print(f"note: {job.note}", markup=False, highlight=False, soft_wrap=True)
+    for note in () if options.quiet else job.notes:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     folder = local_folder(output)
     with (
         running(console, options.quiet, options.verbose, folder),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.camera import parse_camera
-from flows.planned_run import changed_run
+from flows.planned_run import changed_run, unread_edits
 from flows.profiles import find_config
 from mmpart_core import backends
 from mmpart_core.config import PipelineConfig
@@ -85,7 +85,7 @@ class Job:
         store_url: address of the store.
         run: profile, settings and seed, as chosen by the user.
         plan: an approved plan.
-        note: what is not run as planned; empty where all is.
+        notes: what is not run as planned, and which edits of the plan go unread.
     """
 
     request: ObjectRequest
@@ -93,7 +93,7 @@ class Job:
     store_url: str
     run: PlannedRun
     plan: PartPlan | None = None
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def seed(self) -> int:
@@ -134,7 +134,8 @@ def prepare_job(inputs: Inputs) -> Job:
     _check_truth(request, config)
     if planned is not None:
         check_plan(planned, request, store)
-    return Job(request, config, store_url, run, planned.plan if planned else None, note)
+    notes = tuple(filter(None, (note, unread_edits(planned, config) if planned else "")))
+    return Job(request, config, store_url, run, planned.plan if planned else None, notes)
 
 
 def _chosen_run(inputs: Inputs, planned: PlanFile | None) -> tuple[PlannedRun, str]:

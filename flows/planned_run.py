@@ -1,11 +1,13 @@
-"""With what a plan is run: as it was planned, save for what the command line says otherwise."""
+"""With what a plan is run, and what of it is not: settings given anew, edits that go unread."""
 
 from collections.abc import Mapping, Sequence
 
 from flows.profiles import parse_setting
-from mmpart_core.backends import STAGES
+from mmpart_core.backends import STAGES, find_module
+from mmpart_core.config import PipelineConfig
 from mmpart_core.intake.plan_file import PlanFile, PlannedRun
-from mmpart_core.quoting import shortened
+from mmpart_core.isolate.protocol import reads_prompts
+from mmpart_core.quoting import quoted_list, shortened
 
 _AS_PROFILE = "as the profile has it"
 
@@ -56,6 +58,34 @@ def changed_run(
         seed=run.seed if seed is None else seed,
     )
     return chosen, f"not as planned: {', '.join(changes)}" if changes else ""
+
+
+def unread_edits(planned: PlanFile, config: PipelineConfig) -> str:
+    """One line on prompts that were edited although nothing will read them.
+
+    Args:
+        planned: the plan.
+        config: what it is run with.
+
+    Returns:
+        Which parts' prompts these are, and what to do; empty where none was edited, or where the
+        isolator reads prompts.
+
+    Raises:
+        UnknownBackendError: the isolator does not exist.
+    """
+    kind = config.choice("isolate").kind
+    if not planned.edited or reads_prompts(find_module("isolate", kind).BACKEND):
+        return ""
+    what = "prompt" if len(planned.edited) == 1 else "prompts"
+    instead = "here the known scene says what is drawn"
+    if not any(prompt.truth for prompt in planned.plan.prompts):
+        instead = "without one, give or change regions in the component list and plan again"
+    return (
+        f"the edited {what} of {quoted_list(planned.edited)} will draw nothing else: isolate.kind "
+        f"'{kind}' reads no prompts. Words are read by back-ends with an image-edit model; "
+        f"{instead}"
+    )
 
 
 def _is_other(

@@ -1,5 +1,6 @@
 """A plan as a file that people read, edit and give back."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,14 @@ from mmpart_core.records import ComponentRequest, InputView, ObjectRequest, Part
 from mmpart_core.settings_words import fault_in_words
 from mmpart_core.storage.blob_store import BlobStore
 
-FORMAT = 2
+FORMAT = 3
 _NOTE = (
     "Edit the lines under 'prompt' as you like; they are joined by line breaks. 'run' says with "
     "which profile, settings and seed the plan is run. Leave 'records' as it is: it ties the plan "
     "to its image and components."
 )
 _KEYS = ("mmpart_plan", "note", "object", "image_sha256", "run", "view", "prompts", "records")
+_DIGEST = "prompt_sha256"
 _MAX_SEED = 2**32 - 1
 
 
@@ -37,12 +39,16 @@ class PlannedRun(BaseModel):
 
 
 def plan_text(request: ObjectRequest, plan: PartPlan, run: PlannedRun) -> str:
-    """A plan as JSON text: the prompts first, line by line, then the records they belong to."""
+    """A plan as JSON text: the prompts first, line by line, then the records they belong to.
+
+    In the place of each prompt its record has the digest of it, which tells edited ones.
+    """
     records = plan.model_dump(mode="json")
-    prompts = [
-        {"component": record["component"], "prompt": record.pop("prompt").split("\n")}
-        for record in records["prompts"]
-    ]
+    prompts: list[dict[str, Any]] = []
+    for record in records["prompts"]:
+        text = record.pop("prompt")
+        prompts.append({"component": record["component"], "prompt": text.split("\n")})
+        record[_DIGEST] = _digest(text)
     content = {
         "mmpart_plan": FORMAT,
         "note": _NOTE,
@@ -67,6 +73,7 @@ class PlanFile:
         run: with what it is run.
         view: the input view it was made for.
         plan: with the edited prompts.
+        edited: components whose prompt is not as it was planned.
     """
 
     file_name: str
@@ -75,6 +82,7 @@ class PlanFile:
     run: PlannedRun
     view: InputView
     plan: PartPlan
+    edited: tuple[str, ...] = ()
 
     @property
     def components(self) -> tuple[ComponentRequest, ...]:
@@ -99,7 +107,7 @@ def read_plan_file(path: Path) -> PlanFile:
     content = parse_json(read_text(path, "plan"), path.name)
     _check_form(content, path.name)
     texts = _prompt_texts(content["prompts"], path.name)
-    plan = _merged(content["records"], texts, path.name)
+    plan, edited = _merged(content["records"], texts, path.name)
     try:
         view = InputView.model_validate(content["view"])
     except ValidationError as error:
@@ -111,6 +119,7 @@ def read_plan_file(path: Path) -> PlanFile:
         run=_planned_run(content["run"], path.name),
         view=view,
         plan=plan,
+        edited=edited,
     )
 
 
@@ -200,13 +209,23 @@ def _check_names(names: list[str], expected: list[str], file_name: str) -> None:
     )
 
 
-def _merged(records: Any, texts: list[tuple[str, str]], file_name: str) -> PartPlan:
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _merged(
+    records: Any, texts: list[tuple[str, str]], file_name: str
+) -> tuple[PartPlan, tuple[str, ...]]:
+    """The plan with the texts in place, and the components whose text was edited."""
     entries = records.get("prompts") if isinstance(records, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+    if not isinstance(entries, list) or not all(
+        isinstance(entry, dict) and isinstance(entry.get(_DIGEST), str) for entry in entries
+    ):
         raise InputError(f"{file_name}: 'records' was altered; plan again and edit only prompts")
     names = [name for name, _ in texts]
     _check_names(names, [str(entry.get("component")) for entry in entries], file_name)
     prompts = [{**entry, "prompt": text} for entry, (_, text) in zip(entries, texts, strict=True)]
+    planned = [prompt.pop(_DIGEST) for prompt in prompts]
     try:
         plan = PartPlan.model_validate({**records, "prompts": prompts})
     except ValidationError as error:
@@ -217,7 +236,8 @@ def _merged(records: Any, texts: list[tuple[str, str]], file_name: str) -> PartP
             "prompts"
         ) from error
     _check_records(plan, file_name)
-    return plan
+    pairs = zip(planned, texts, strict=True)
+    return plan, tuple(name for digest, (name, text) in pairs if digest != _digest(text))
 
 
 def _check_records(plan: PartPlan, file_name: str) -> None:

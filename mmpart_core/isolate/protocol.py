@@ -51,7 +51,12 @@ class Isolation:
 
 @runtime_checkable
 class ImageEditor(Protocol):
-    """Draws one part alone, completed, in the pose it has in the image."""
+    """Draws one part alone, completed, in the pose it has in the image.
+
+    A back-end that does not look at ``task.prompt.prompt`` says so with a class attribute
+    ``READS_PROMPTS: ClassVar[bool] = False``: who edits prompts is then told that they change
+    nothing. Without the attribute it counts as one that reads them.
+    """
 
     VERSION: ClassVar[str]
 
@@ -68,3 +73,8 @@ class ImageEditor(Protocol):
             BackendError: the part cannot be drawn; the message says what to add.
         """
         ...
+
+
+def reads_prompts(backend: type[object]) -> bool:
+    """Whether the words of a prompt can change what a back-end draws; see ``ImageEditor``."""
+    return bool(getattr(backend, "READS_PROMPTS", True))

@@ -98,6 +98,7 @@ def test_plan_says_what_would_run_and_can_be_edited(
     made = mmpart("generate", image, "--plan", plan_file, "-o", tmp_path / "out", *common[2:])
     assert made.exit_code == 0, made.output
     assert "not as planned" not in made.stderr
+    assert "edited prompt" not in made.stderr
     reseeded = ["--plan", plan_file, "--seed", "9", "-o", tmp_path / "out", *common[2:]]
     assert (
         "note: not as planned: --seed 9 (planned: 0)" in mmpart("generate", image, *reseeded).stderr
@@ -106,6 +107,11 @@ def test_plan_says_what_would_run_and_can_be_edited(
     assert ("plan", "pair") not in journal.taken()
     manifest = (tmp_path / "out" / "manifest.json").read_text()
     assert "woollen hat" in manifest
+    offline = ["--plan", plan_file, "--set", "isolate.kind=regions", "-o", tmp_path / "regions"]
+    unread = mmpart("generate", image, *offline, *common[2:])
+    assert unread.exit_code == 0, unread.output
+    assert "note: the edited prompt of 'hat' will draw nothing else" in unread.stderr
+    assert "woollen hat" in (tmp_path / "regions" / "manifest.json").read_text()
     again = mmpart("plan", image, "--part", "hat", "--part", "man = bald", *common)
     assert "5 of 9 pieces of work to do" in again.stdout
     assert "cost stated by their back-ends: $0.04; planning was cached" in joined(again.stdout)

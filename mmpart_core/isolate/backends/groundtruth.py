@@ -19,6 +19,7 @@ class GroundTruthIsolator:
     """Draws the true part, in place; what other parts cover counts as imagined."""
 
     VERSION: ClassVar[str] = "1"
+    READS_PROMPTS: ClassVar[bool] = False
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -60,6 +60,7 @@ class RegionIsolator:
     """Divides the object once per image and list, then draws each part from that."""
 
     VERSION: ClassVar[str] = "7"
+    READS_PROMPTS: ClassVar[bool] = False
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -52,6 +52,7 @@ def test_unedited_plan_comes_back_the_same(tmp_path: Path) -> None:
     check_plan(planned_file, request, store)
     assert planned_file.plan == plan
     assert planned_file.run == RUN
+    assert planned_file.edited == ()
 
 
 def test_edited_prompts_are_taken_over(tmp_path: Path) -> None:
@@ -71,8 +72,22 @@ def test_edited_prompts_are_taken_over(tmp_path: Path) -> None:
         "Only the hat.\nMake it 帽子.",
         "Only the man.",
     ]
+    assert planned_file.edited == ("hat", "man")
     assert read.foreground == plan.foreground
     assert read.prompts[1].hidden == "bald"
+
+
+def test_only_other_words_are_an_edit(tmp_path: Path) -> None:
+    request, plan, _ = planned(tmp_path)
+    path = tmp_path / "plan.json"
+    write_plan(path, request, plan)
+
+    def rewrap(content: Any) -> None:
+        content["prompts"][0]["prompt"] = "\n".join(content["prompts"][0]["prompt"])
+        content["prompts"][1]["prompt"][-1] += " "
+
+    edited(path, rewrap)
+    assert read_plan_file(path).edited == ("man",)
 
 
 def test_plan_for_another_image_or_list_is_refused(tmp_path: Path) -> None:
@@ -106,6 +121,8 @@ def test_plan_for_another_image_or_list_is_refused(tmp_path: Path) -> None:
         (lambda c: c["prompts"][0].update(note="x"), "'component' and 'prompt' expected"),
         (lambda c: c.update(records=[]), "'records' was altered"),
         (lambda c: c["records"]["prompts"].pop(), "differing: 'man'"),
+        (lambda c: c["records"]["prompts"][0].pop("prompt_sha256"), "'records' was altered"),
+        (lambda c: c.update(mmpart_plan=2), r"a plan file \('mmpart_plan': 3\) expected"),
         (lambda c: c["records"]["prompts"][0].update(index=1), "does not fit the list"),
         (lambda c: c["view"].update(fov_deg="wide"), "'view' was altered"),
         (lambda c: c["run"].update(seed=-1), r"run\.seed: at least 0 expected, got -1"),
