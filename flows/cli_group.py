@@ -48,6 +48,7 @@ def _line(error: Any) -> str:
     message = " ".join(str(error.format_message()).split()).rstrip(".")
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "mmpart"
-    said = f"{message[:1].lower()}{message[1:]}"
-    see = f"ee '{command} --help'"
-    return f"mmpart: {said} S{see}" if said.endswith("?") else f"mmpart: {said}; s{see}"
+    said = f"mmpart: {message[:1].lower()}{message[1:]}"
+    if said.endswith("?"):
+        return f"{said} See '{command} --help'"
+    return f"{said}; see '{command} --help'"
