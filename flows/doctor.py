@@ -20,6 +20,7 @@ from flows.profiles import find_config, profile_names
 from mmpart_core import backends
 from mmpart_core.errors import BackendError, ConfigError, StorageError
 from mmpart_core.geometry.cameras import orbit_camera, pixel_rays
+from mmpart_core.quoting import first_line
 from mmpart_core.storage.opening import open_store
 
 PROJECT = "mmpart"
@@ -96,7 +97,7 @@ def attempt(name: str, look: Callable[[], str], advice: str) -> Check:
     try:
         return Check(name, "works", look(), needed=True)
     except (ImportError, OSError, RuntimeError, ValueError, AttributeError, BackendError) as error:
-        found = f"{type(error).__name__}: {error}".splitlines()[0]
+        found = f"{type(error).__name__}: {first_line(error)}"
         return Check(name, "broken", found, advice, needed=True)
 
 

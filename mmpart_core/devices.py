@@ -4,6 +4,7 @@ import importlib
 from typing import Any
 
 from mmpart_core.errors import ConfigError, MissingDependencyError
+from mmpart_core.quoting import first_line
 
 # Every machine has a processor, and "auto" takes what there is.
 _ALWAYS_THERE = ("auto", "cpu")
@@ -32,7 +33,7 @@ def check_device(setting: str, name: str) -> None:
     try:
         torch.zeros(1, device=name)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         raise ConfigError(
             f"{setting} '{name}': expected a device of this machine, torch {torch.__version__} "
             f"says: {reason}; use {setting}=cpu, or install a build of torch for this device"

@@ -61,6 +61,18 @@ def _cut(text: str, max_chars: int) -> str:
     return f"{text[: max_chars - 3 - tail]}...{text[len(text) - tail :]}"
 
 
+def first_line(error: BaseException) -> str:
+    r"""The first line of what an error says; libraries often go on with a trace or advice.
+
+    Blank lines before it are passed over; an error without words gives an empty text.
+
+    Example:
+        >>> first_line(RuntimeError("no such file\ntry another"))
+        'no such file'
+    """
+    return next(iter(str(error).strip().splitlines()), "").rstrip()
+
+
 def quoted_list(values: Iterable[object], max_items: int = MAX_ITEMS) -> str:
     """Values quoted and joined by commas; of more than ``max_items`` the rest is counted.
 

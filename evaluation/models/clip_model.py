@@ -9,6 +9,7 @@ from jaxtyping import Float
 from PIL import Image as PillowImage
 
 from mmpart_core.errors import ConfigError
+from mmpart_core.quoting import first_line, shortened
 from mmpart_core.torchvision_compat import declare_missing_operators
 
 Image = Float[np.ndarray, "H W 3"]
@@ -77,9 +78,9 @@ def open_clip(folder: Path) -> ClipScores:
         )
         processor = CLIPProcessor.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError) as error:
-        first = (str(error).strip().splitlines() or [""])[0]
+        said = shortened(first_line(error), 160)
         raise ConfigError(
-            f"CLIP model '{folder}': cannot be opened ({type(error).__name__}: {first[:160]}); "
+            f"CLIP model '{folder}': cannot be opened ({type(error).__name__}: {said}); "
             "give a folder that transformers' CLIPModel and CLIPProcessor were saved to"
         ) from error
     finally:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mmpart_core.errors import ConfigError
+from mmpart_core.quoting import first_line, shortened
 from mmpart_core.torchvision_compat import declare_missing_operators
 
 Image = Float[np.ndarray, "H W 3"]
@@ -77,9 +78,9 @@ def _read_weights(path: Path) -> dict[str, Any]:
             return load_file(path)
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError, SafetensorError) as error:
-        first = (str(error).strip().splitlines() or [""])[0]
+        said = shortened(first_line(error))
         raise ConfigError(
-            f"LPIPS weights '{path}': cannot be read ({type(error).__name__}: {first[:120]}); give "
+            f"LPIPS weights '{path}': cannot be read ({type(error).__name__}: {said}); give "
             "a state dict as torch.save or safetensors write it"
         ) from error
     if not isinstance(found, dict):

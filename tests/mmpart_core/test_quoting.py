@@ -7,7 +7,7 @@ import pytest
 
 from mmpart_core.errors import ConfigError, InputError
 from mmpart_core.plain_yaml import MAX_VALUES, parse_yaml
-from mmpart_core.quoting import MAX_CHARS, quoted, quoted_list, shortened
+from mmpart_core.quoting import MAX_CHARS, first_line, quoted, quoted_list, shortened
 
 ALIAS_BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
@@ -60,6 +60,24 @@ def test_long_quotes_keep_both_ends():
     assert cut.startswith("'begin")
     assert cut.endswith("end'")
     assert shortened("one\n two " + "x" * 500, 20).startswith("one two")
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("no such file", "no such file"),
+        ("no such file\ntry another", "no such file"),
+        ("\n \r\n  size mismatch: \r\n  at layer 3", "size mismatch:"),
+        (" \n", ""),
+        ("", ""),
+    ],
+)
+def test_an_errors_first_line_is_the_first_with_words(message: str, line: str):
+    assert first_line(RuntimeError(message)) == line
+
+
+def test_an_error_without_a_message_has_an_empty_first_line():
+    assert first_line(AssertionError()) == ""
 
 
 @pytest.mark.parametrize("text", [ALIAS_BOMB, MERGE_BOMB, "a: &a [*a]", "&a {k: *a}"])
