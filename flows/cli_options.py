@@ -11,8 +11,7 @@ import typer
 
 from flows.inputs import DEFAULT_STORE, STORE_VARIABLE, Inputs
 from mmpart_core.errors import ConfigError
-
-MAX_SEED = 2**32 - 1
+from mmpart_core.records import MAX_SEED
 
 
 def parse_seed(text: Any) -> int:

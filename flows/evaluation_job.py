@@ -11,7 +11,7 @@ from evaluation.protocol import MMPART, Protocol
 from flows.truth_requests import Regions
 from mmpart_core.backends import STAGES
 from mmpart_core.config import PipelineConfig
-from mmpart_core.records import TRUTH_VIEW, InputView, Record, StageName
+from mmpart_core.records import MAX_SEED, TRUTH_VIEW, InputView, Record, StageName
 from tasks._score_pool import PoolKind
 
 
@@ -32,7 +32,7 @@ class Generation(Record):
     view: InputView = TRUTH_VIEW
     regions: Regions = "truth"
     keep_truth: bool = False
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
     size_px: int = Field(default=640, ge=16, le=4096)
     whole_bundle: bool = True
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mmpart_core.errors import InputError
 from mmpart_core.intake.component_files import parse_json, read_text
 from mmpart_core.quoting import quoted, quoted_list, shortened
-from mmpart_core.records import ComponentRequest, InputView, ObjectRequest, PartPlan
+from mmpart_core.records import MAX_SEED, ComponentRequest, InputView, ObjectRequest, PartPlan
 from mmpart_core.settings_words import fault_in_words
 from mmpart_core.storage.blob_store import BlobStore
 
@@ -23,7 +23,6 @@ _NOTE = (
 )
 _KEYS = ("mmpart_plan", "note", "object", "image_sha256", "run", "view", "prompts", "records")
 _DIGEST = "prompt_sha256"
-_MAX_SEED = 2**32 - 1
 
 
 class PlannedRun(BaseModel):
@@ -35,7 +34,7 @@ class PlannedRun(BaseModel):
     settings: tuple[Annotated[str, Field(max_length=10_000)], ...] = Field(
         default=(), description="Each as stage.setting=value."
     )
-    seed: int = Field(default=0, ge=0, le=_MAX_SEED, description="Random choices follow from it.")
+    seed: int = Field(default=0, ge=0, le=MAX_SEED, description="Random choices follow from it.")
 
 
 def plan_text(request: ObjectRequest, plan: PartPlan, run: PlannedRun) -> str:

@@ -10,6 +10,7 @@ from mmpart_core.records.outcome import (
 )
 from mmpart_core.records.plan import PartPlan, PartPrompt
 from mmpart_core.records.request import (
+    MAX_SEED,
     TRUTH_VIEW,
     WHOLE_OBJECT,
     ComponentRequest,
@@ -23,7 +24,7 @@ from mmpart_core.records.shape import AssembledObject, PartMesh, Placement, Radi
 from mmpart_core.records.views import Camera, IsolatedPart, TruthPart, View, ViewSet
 
 __all__ = [
-    "TRUTH_VIEW", "WHOLE_OBJECT",
+    "MAX_SEED", "TRUTH_VIEW", "WHOLE_OBJECT",
     "AssembledObject", "BlobRef", "Camera", "ComponentRequest", "ImageRef", "InputView",
     "IsolatedPart", "Matrix4", "MeshRef", "ObjectRequest", "ObjectResult", "PartFailure",
     "PartMesh", "PartPlan", "PartPrompt", "PartResult", "Placement", "RadianceField", "Record",

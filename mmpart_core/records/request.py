@@ -9,6 +9,8 @@ from mmpart_core.records.base import BlobRef, ImageRef, Record
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Point2 = tuple[Fraction, Fraction]
 WHOLE_OBJECT = "whole object"
+# The largest seed of ``numpy.random.seed``; a larger one would fail in back-ends that call it.
+MAX_SEED = 2**32 - 1
 
 
 class Region(Record):
