@@ -26,7 +26,7 @@ from flows.inputs import (
 )
 from flows.profiles import find_config
 from mmpart_core import backends
-from mmpart_core.config import PipelineConfig
+from mmpart_core.config import PipelineConfig, check_usable
 from mmpart_core.errors import ConfigError, InputError
 from mmpart_core.intake.names import slug
 from mmpart_core.records import TRUTH_VIEW
@@ -143,9 +143,7 @@ def checked_config(generation: GenerationOptions) -> PipelineConfig:
             missing.
     """
     config = find_config(generation.profile, generation.settings or ())
-    for stage in backends.STAGES:
-        choice = config.choice(stage)
-        backends.check_usable(stage, choice.kind, choice.settings)
+    check_usable(config)
     return config
 
 

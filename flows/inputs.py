@@ -8,8 +8,7 @@ from pathlib import Path
 from flows.camera import parse_camera
 from flows.planned_run import changed_run, unread_edits
 from flows.profiles import find_config
-from mmpart_core import backends
-from mmpart_core.config import PipelineConfig
+from mmpart_core.config import PipelineConfig, check_usable
 from mmpart_core.errors import ConfigError, InputError
 from mmpart_core.intake.components import (
     ComponentEntry,
@@ -118,9 +117,7 @@ def prepare_job(inputs: Inputs) -> Job:
     planned = read_plan_file(inputs.plan) if inputs.plan else None
     run, note = _chosen_run(inputs, planned)
     config = find_config(run.profile, run.settings)
-    for stage in backends.STAGES:
-        choice = config.choice(stage)
-        backends.check_usable(stage, choice.kind, choice.settings)
+    check_usable(config)
     _check_has_components(inputs)
     store_url = inputs.store
     if store_url is None:

@@ -116,6 +116,18 @@ def _setting_names(data: dict[str, Any]) -> list[str]:
     return names
 
 
+def check_usable(config: PipelineConfig) -> None:
+    """Refuse a profile with a back-end that cannot work in this process, without opening any.
+
+    Raises:
+        MissingDependencyError: a package is not installed; says how to get it.
+        ConfigError: a device is not there.
+    """
+    for stage in backends.STAGES:
+        choice = config.choice(stage)
+        backends.check_usable(stage, choice.kind, choice.settings)
+
+
 def explain_validation(
     error: ValidationError, source: str, model: type[BaseModel] | None = None
 ) -> str:

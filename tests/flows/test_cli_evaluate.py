@@ -82,6 +82,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["evaluate", "data", "-p", "made", "--store", "nosuch://x"], "nosuch://x"),
         (["evaluate", "data", "--generate", "--profile", "nosuch"], "profile 'nosuch'"),
         (["evaluate", "data", "--generate", "--camera", "tilt=3"], "azimuth=30"),
+        (["evaluate", "data", "--generate", "--set", "mesh.device=abacus"], "mesh.device 'abacus'"),
         (["evaluate", "empty", "-p", "made"], "no known layout; name it with --loader"),
         (["attribute", "data", "--stage", "mesh"], "no other stage has a back-end"),
         (

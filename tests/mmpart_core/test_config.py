@@ -8,7 +8,7 @@ import yaml
 
 import deployments
 from mmpart_core.backends import STAGES
-from mmpart_core.config import BackendChoice, read_profile, validate_config
+from mmpart_core.config import BackendChoice, check_usable, read_profile, validate_config
 from mmpart_core.errors import ConfigError, UnknownBackendError
 
 PROFILES = Path(deployments.__file__).parent / "profiles"
@@ -54,6 +54,14 @@ def test_mistakes_are_named(data: dict[str, Any], change: dict[str, Any], messag
 def test_unknown_kind(data: dict[str, Any]) -> None:
     with pytest.raises(UnknownBackendError, match="no back-end 'clay'"):
         validate_config({**data, "mesh": {"kind": "clay"}}, "test")
+
+
+def test_a_backend_that_cannot_work_here_is_refused(data: dict[str, Any]) -> None:
+    check_usable(validate_config(data, "test"))
+    data["mesh"] = {"kind": "flexicubes", "settings": {"device": "abacus"}}
+    config = validate_config(data, "test")
+    with pytest.raises(ConfigError, match=r"mesh\.device 'abacus': expected a device"):
+        check_usable(config)
 
 
 def test_no_mapping() -> None:
