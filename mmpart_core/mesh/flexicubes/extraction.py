@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 
-from mmpart_core.errors import ConfigError, GeometryError
-from mmpart_core.mesh.flexicubes import dual, grid, quads
+from mmpart_core.errors import GeometryError
+from mmpart_core.mesh.flexicubes import dual, grid, quads, tetrahedra
 from mmpart_core.mesh.flexicubes.tables import case_tables
 
 Extracted = tuple[torch.Tensor, ...]
@@ -73,47 +73,64 @@ class FlexiCubes:
             alpha: weight of each corner's value, before tanh; 1 where None.
             gamma_f: weight of each cube in choosing a quad's diagonal, before the sigmoid.
             training: put a centre vertex into each quad, so that gamma has a gradient.
-            output_tetmesh: not offered here.
+            output_tetmesh: fill the inside as well, see ``tetrahedra``; the grid's border must be
+                outside. Diagonals that fold a quad are exchanged, save in training.
             grad_func: vertices of least squared error to tangent planes, quads by agreeing normals.
             voxelgrid_features: values at the corners, carried to the vertices.
 
         Returns:
             Vertices (V' 3), faces (F 3) turned outward, L_dev: one deviation per vertex and
-            crossing (equation 9 of the paper); with features also their values (V' C).
+            crossing (equation 9 of the paper); with features also their values (V' C). With
+            tetrahedra the surface's vertices come first, and elements (K 4) stand for the faces.
 
         Raises:
-            ConfigError, GeometryError: a tetrahedral mesh was asked for; sizes that do not fit.
+            GeometryError: sizes that do not fit each other.
         """
-        counts = _checked_counts(resolution, len(cube_idx), output_tetmesh)
+        counts = _checked_counts(resolution, len(cube_idx))
         cubes = dual.surface_cubes(scalar_field, cube_idx, counts, self._tables)
         weights = dual.squash_weights(cubes.index, beta, alpha, gamma_f, weight_scale, scalar_field)
         crossings = dual.find_crossings(cubes, scalar_field, self._tables)
         carried = voxelgrid_vertices
         if voxelgrid_features is not None:
             carried = torch.cat([voxelgrid_vertices, voxelgrid_features], dim=1)
-        values = dual.dual_values(carried, scalar_field, crossings, weights)
-        plain = dual.zero_crossings(voxelgrid_vertices, scalar_field, crossings)
-        if grad_func is not None:
-            solved = dual.solve_qef(plain, grad_func(plain), crossings, qef_reg_scale)
-            values = torch.cat([solved, values[:, 3:]], dim=1)
-        deviation = dual.deviations(values[:, :3], plain, crossings)
-        rings = quads.vertex_rings(crossings, scalar_field, self._tables)
-        pull = quads.diagonal_pull(rings, values[:, :3], weights.gamma[crossings.cube], grad_func)
-        values, faces = _make_faces(rings, values, pull, training)
-        if voxelgrid_features is None:
-            return values, faces, deviation
-        return values[:, :3], faces, deviation, values[:, 3:]
-
-
-def _checked_counts(
-    resolution: grid.Resolution, cubes: int, output_tetmesh: bool
-) -> tuple[int, int, int]:
-    """Cubes along each axis, once it is clear that the inputs can be extracted."""
-    if output_tetmesh:
-        raise ConfigError(
-            "FlexiCubes: tetrahedral meshes are not offered by this implementation; leave "
-            "output_tetmesh off or use kaolin's"
+        values, deviation = _place(
+            carried, scalar_field, crossings, weights, grad_func, qef_reg_scale
         )
+        rings, inner = quads.vertex_rings(crossings, scalar_field, self._tables)
+        pull = quads.diagonal_pull(rings, values[:, :3], weights.gamma[crossings.cube], grad_func)
+        if output_tetmesh and not training:
+            pull = quads.unfolded(rings, values[:, :3], voxelgrid_vertices[inner], pull)
+        values, elements = _make_faces(rings, values, pull, training)
+        if output_tetmesh:
+            corners = tetrahedra.Corners(carried, scalar_field < 0, cube_idx, counts)
+            bases = inner.repeat_interleave(4 if training else 2)
+            values, elements = tetrahedra.fill(
+                values, elements, bases, corners, cubes, self._tables
+            )
+        if voxelgrid_features is None:
+            return values, elements, deviation
+        return values[:, :3], elements, deviation, values[:, 3:]
+
+
+def _place(
+    carried: Float[torch.Tensor, "V C"],
+    field: Float[torch.Tensor, "V"],
+    crossings: dual.Crossings,
+    weights: dual.Weights,
+    grad_func: GradientFunction | None,
+    qef_reg_scale: float,
+) -> tuple[Float[torch.Tensor, "D C"], Float[torch.Tensor, "M"]]:
+    """Values at the dual vertices, positions first, and their deviations."""
+    values = dual.dual_values(carried, field, crossings, weights)
+    plain = dual.zero_crossings(carried[:, :3], field, crossings)
+    if grad_func is not None:
+        solved = dual.solve_qef(plain, grad_func(plain), crossings, qef_reg_scale)
+        values = torch.cat([solved, values[:, 3:]], dim=1)
+    return values, dual.deviations(values[:, :3], plain, crossings)
+
+
+def _checked_counts(resolution: grid.Resolution, cubes: int) -> tuple[int, int, int]:
+    """Cubes along each axis, once it is clear that the inputs can be extracted."""
     counts = grid.cubes_per_axis(resolution)
     if cubes != counts[0] * counts[1] * counts[2]:
         raise GeometryError(

@@ -10,19 +10,25 @@ from mmpart_core.mesh.flexicubes.dual import CaseTensors, Crossings
 
 def vertex_rings(
     crossings: Crossings, field: Float[torch.Tensor, "V"], tables: CaseTensors
-) -> Int[torch.Tensor, "Q 4"]:
+) -> tuple[Int[torch.Tensor, "Q 4"], Int[torch.Tensor, "Q"]]:
     """Dual vertices of the four cubes round each crossed edge, counter-clockwise from outside.
 
     Edges on the grid's border have fewer cubes and give no quad.
+
+    Returns:
+        The rings, and the grid corner at the inside end of each edge.
     """
     axis = tables.edge_axis[crossings.edge]
     number, edge_of = torch.unique(crossings.low * 3 + axis, return_inverse=True)
     rings = torch.full((len(number), 4), -1, dtype=torch.long, device=field.device)
     rings[edge_of, tables.edge_slot[crossings.edge]] = crossings.owner
-    leaves = field[torch.div(number, 3, rounding_mode="floor")] < 0
+    low = torch.div(number, 3, rounding_mode="floor")
+    high = torch.empty_like(low).index_copy(0, edge_of, crossings.high)
+    leaves = field[low] < 0
     # The ring runs counter-clockwise seen from the edge's upper end: right where that is outside.
     rings = torch.where(leaves.unsqueeze(1), rings, rings.flip(1))
-    return rings[(rings >= 0).all(dim=1)]
+    whole = (rings >= 0).all(dim=1)
+    return rings[whole], torch.where(leaves, low, high)[whole]
 
 
 def diagonal_pull(
@@ -35,10 +41,36 @@ def diagonal_pull(
     if grad_func is None:
         at = gamma[rings]
         return torch.stack([at[:, 0] * at[:, 2], at[:, 1] * at[:, 3]], dim=1)
+    normals = torch.nn.functional.normalize(grad_func(vertices), dim=1)[rings]
+    agree = normals[:, :2] * normals[:, 2:]
+    return agree.sum(dim=-1) + 1.0
+
+
+def unfolded(
+    rings: Int[torch.Tensor, "Q 4"],
+    vertices: Float[torch.Tensor, "D 3"],
+    apexes: Float[torch.Tensor, "Q 3"],
+    pull: Float[torch.Tensor, "Q 2"],
+) -> Float[torch.Tensor, "Q 2"]:
+    """Weights of the diagonals, exchanged where that of less weight alone does not fold the quad.
+
+    Seen from its edge's inner end, a quad whose vertices lie in their cubes goes once round the
+    edge, so at most one of its corners bends inward and one diagonal gives two triangles that face
+    away from that end.
+    """
     with torch.no_grad():
-        normals = torch.nn.functional.normalize(grad_func(vertices), dim=1)[rings]
-        agree = normals[:, :2] * normals[:, 2:]
-        return agree.sum(dim=-1) + 1.0
+        first, second, third, fourth = (vertices[rings] - apexes.unsqueeze(1)).unbind(dim=1)
+
+        def volume(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+            return (a * torch.linalg.cross(b, c)).sum(dim=1)
+
+        along_02 = torch.minimum(volume(first, second, third), volume(first, third, fourth))
+        along_13 = torch.minimum(volume(first, second, fourth), volume(fourth, second, third))
+        least = torch.stack([along_02, along_13], dim=1)
+        taken = torch.where(pull[:, 0] > pull[:, 1], 0, 1).unsqueeze(1)
+        turn = (least.gather(1, taken) <= 0) & (least.gather(1, 1 - taken) > least.gather(1, taken))
+        exchanged = torch.zeros_like(pull).scatter(1, 1 - taken, 1.0)
+        return torch.where(turn, exchanged, pull)
 
 
 def split(

@@ -69,7 +69,7 @@ def case_tables() -> CaseTables:
             patch_edges[case, row, : len(patch)] = patch
         for axis, side in shared_patch_faces(case):
             twin_offset[case, axis] = 2 * side - 1
-    axes, slots = zip(*(_axis_and_slot(edge) for edge in CUBE_EDGES), strict=True)
+    axes, slots = zip(*(axis_and_slot(edge) for edge in range(len(CUBE_EDGES))), strict=True)
     return CaseTables(
         patch_edges=patch_edges,
         patch_counts=np.array([len(groups) for groups in patches], dtype=np.int64),
@@ -84,7 +84,7 @@ def case_patches(case: int) -> tuple[tuple[int, ...], ...]:
     patch_of = {index: index for index in range(len(CUBE_EDGES)) if _crossed(case, index)}
     for axis in range(3):
         for side in range(2):
-            for first, second in _joints(case, _face_corners(axis, side)):
+            for first, second in _joints(case, axis, side):
                 old, new = patch_of[first], patch_of[second]
                 patch_of = {e: new if patch == old else patch for e, patch in patch_of.items()}
     labels = sorted(set(patch_of.values()), key=lambda patch: _first_edge(patch_of, patch))
@@ -100,7 +100,7 @@ def shared_patch_faces(case: int) -> tuple[tuple[int, int], ...]:
     found: list[tuple[int, int]] = []
     for axis in range(3):
         for side in range(2):
-            ring = set(_face_edges(_face_corners(axis, side)))
+            ring = set(face_edges(axis, side))
             if all(_crossed(case, edge) for edge in ring) and any(
                 ring <= set(patch) for patch in patches
             ):
@@ -117,25 +117,27 @@ def _crossed(case: int, edge: int) -> bool:
     return _inside(case, first) != _inside(case, second)
 
 
-def _face_corners(axis: int, side: int) -> tuple[int, int, int, int]:
-    """Corners of a face in a ring."""
+def face_corners(axis: int, side: int) -> tuple[int, int, int, int]:
+    """Corners of a face in a ring, counter-clockwise seen from its positive side."""
     base, right, up = side << axis, 1 << (axis + 1) % 3, 1 << (axis + 2) % 3
     return base, base + right, base + right + up, base + up
 
 
-def _face_edges(ring: tuple[int, int, int, int]) -> tuple[int, ...]:
+def face_edges(axis: int, side: int) -> tuple[int, ...]:
+    """Edges of a face in the order of ``face_corners``, each from its corner to the next."""
+    ring = face_corners(axis, side)
     return tuple(_EDGE_INDEX[frozenset(pair)] for pair in pairwise((*ring, ring[0])))
 
 
-def _joints(case: int, ring: tuple[int, int, int, int]) -> list[tuple[int, int]]:
+def _joints(case: int, axis: int, side: int) -> list[tuple[int, int]]:
     """Pairs of crossed edges of a face that the surface joins across it."""
-    edges = _face_edges(ring)
+    edges = face_edges(axis, side)
     crossed = [edge for edge in edges if _crossed(case, edge)]
     if len(crossed) < 4:
         return [(crossed[0], crossed[1])] if crossed else []
     return [
         (edges[index - 1], edges[index])
-        for index, corner in enumerate(ring)
+        for index, corner in enumerate(face_corners(axis, side))
         if _inside(case, corner)
     ]
 
@@ -144,8 +146,10 @@ def _first_edge(patch_of: dict[int, int], patch: int) -> int:
     return min(edge for edge, label in patch_of.items() if label == patch)
 
 
-def _axis_and_slot(edge: Edge) -> tuple[int, int]:
-    axis = (edge[0] ^ edge[1]).bit_length() - 1
-    right, up = edge[0] >> (axis + 1) % 3 & 1, edge[0] >> (axis + 2) % 3 & 1
+def axis_and_slot(edge: int) -> tuple[int, int]:
+    """Axis that an edge runs along, and the cube's place in the ring of four round it."""
+    first, second = CUBE_EDGES[edge]
+    axis = (first ^ second).bit_length() - 1
+    right, up = first >> (axis + 1) % 3 & 1, first >> (axis + 2) % 3 & 1
     # An edge at the cube's upper right is seen by the cube at its lower left, the ring's first.
     return axis, {(1, 1): 0, (0, 1): 1, (0, 0): 2, (1, 0): 3}[right, up]

@@ -10,7 +10,7 @@ import pytest
 import torch
 import trimesh
 
-from mmpart_core.errors import ConfigError, GeometryError
+from mmpart_core.errors import GeometryError
 from mmpart_core.mesh import topology
 from mmpart_core.mesh.flexicubes import FlexiCubes
 from mmpart_core.mesh.flexicubes.tables import (
@@ -120,37 +120,68 @@ def test_twins_meet_without_a_shared_edge(flexicubes: FlexiCubes, case: int) -> 
     assert topology.is_closed(faces.numpy())
 
 
+def smooth_gradient(points: torch.Tensor) -> torch.Tensor:
+    """Of no field in particular: unit length nowhere, zero nowhere, different everywhere."""
+    turned = points.roll(1, dims=1)
+    return torch.sin(3 * turned + 0.5) + 1.7 * points + torch.tensor([0.3, -0.2, 0.9]).to(points)
+
+
+@pytest.mark.parametrize("output_tetmesh", [False, True])
+@pytest.mark.parametrize("grad_func", [None, smooth_gradient])
 @pytest.mark.parametrize("training", [False, True])
-def test_gradients_in_double_precision(flexicubes: FlexiCubes, training: bool) -> None:
+def test_gradients_in_double_precision(
+    flexicubes: FlexiCubes,
+    training: bool,
+    grad_func: Callable[[torch.Tensor], torch.Tensor] | None,
+    output_tetmesh: bool,
+) -> None:
+    """Of vertices and deviations, in positions, field and all weights; by tangent planes too."""
     counts = (2, 3, 2)
     corners, cubes = flexicubes.construct_voxel_grid(counts)
-    corners = corners.double()
     # Away from zero: a sign that flips inside the difference step is no derivative.
     generator = torch.Generator().manual_seed(5)
     field = torch.randn(len(corners), generator=generator, dtype=torch.float64)
     field = field.sign() * (field.abs() + 0.2)
     weights = random_weights(len(cubes), 5, torch.float64)
-    inputs = [value.requires_grad_() for value in (field, *weights.values())]
+    given = (corners.double(), field, *weights.values())
+    inputs = tuple(value.requires_grad_() for value in given)
 
     def extract(
-        field: torch.Tensor, beta: torch.Tensor, alpha: torch.Tensor, gamma: torch.Tensor
+        corners: torch.Tensor,
+        field: torch.Tensor,
+        beta: torch.Tensor,
+        alpha: torch.Tensor,
+        gamma: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         vertices, _, deviation = flexicubes(
-            corners, field, cubes, counts, beta=beta, alpha=alpha, gamma_f=gamma, training=training
+            corners,
+            field,
+            cubes,
+            counts,
+            beta=beta,
+            alpha=alpha,
+            gamma_f=gamma,
+            training=training,
+            output_tetmesh=output_tetmesh,
+            grad_func=grad_func,
         )
         return vertices, deviation
 
-    assert torch.autograd.gradcheck(extract, inputs)
+    assert torch.autograd.gradcheck(extract, inputs, fast_mode=True)
     vertices, deviation = extract(*inputs)
     gradients = torch.autograd.grad(
         vertices.square().sum() + deviation.sum(), inputs, allow_unused=True
     )
     used = [gradient is not None and bool(gradient.abs().sum() > 0) for gradient in gradients]
-    assert used == [True, True, True, training]
+    by_weights = grad_func is None  # tangent planes need no weights, agreeing normals no gamma
+    assert used == [True, True, by_weights, by_weights, by_weights and training]
 
 
+@pytest.mark.parametrize("output_tetmesh", [False, True])
 @pytest.mark.parametrize("training", [False, True])
-def test_positions_as_features_are_the_vertices(flexicubes: FlexiCubes, training: bool) -> None:
+def test_positions_as_features_are_the_vertices(
+    flexicubes: FlexiCubes, training: bool, output_tetmesh: bool
+) -> None:
     counts = (9, 12, 7)
     corners, cubes = flexicubes.construct_voxel_grid(counts)
     vertices, _, _, features = flexicubes(
@@ -159,6 +190,7 @@ def test_positions_as_features_are_the_vertices(flexicubes: FlexiCubes, training
         cubes,
         counts,
         training=training,
+        output_tetmesh=output_tetmesh,
         voxelgrid_features=torch.cat([corners, 2 * corners], dim=1),
         **random_weights(len(cubes), 1),
     )
@@ -234,10 +266,8 @@ def test_arguments_are_those_of_kaolin() -> None:
     assert (ours[1][2], theirs[1][2]) == ("cpu", "cuda")
 
 
-def test_what_is_not_offered_is_refused(flexicubes: FlexiCubes) -> None:
+def test_sizes_that_do_not_fit_are_refused(flexicubes: FlexiCubes) -> None:
     corners, cubes = flexicubes.construct_voxel_grid(4)
-    with pytest.raises(ConfigError, match="tetrahedral"):
-        flexicubes(corners, corners[:, 0], cubes, 4, output_tetmesh=True)
     with pytest.raises(GeometryError, match="125 cubes, cube_idx has 64"):
         flexicubes(corners, corners[:, 0], cubes, 5)
     with pytest.raises(GeometryError, match="one or three"):
