@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from benchmarks.reconstruction import methods, tables
 from benchmarks.reconstruction.condition import STUDIO_SHADING, Condition
 from benchmarks.reconstruction.parts import Choice, choose, list_parts
-from benchmarks.reconstruction.rows import CONDITION, Rows, read_rows
+from benchmarks.reconstruction.rows import Rows, read_condition, read_rows
 from benchmarks.reconstruction.running import Plan, run
 from mmpart_core.errors import MMPartError
 
@@ -106,7 +106,7 @@ def make_all(options: argparse.Namespace) -> None:
         jobs=options.jobs,
         keep=options.output / "meshes" if options.keep else None,
     )
-    (options.output / LEFT_OUT).write_text("".join(f"{line}\n" for line in left_out))
+    (options.output / LEFT_OUT).write_text("\n".join(left_out), encoding="utf-8")
     run(plan, rows, lambda line: print(line, flush=True))
     write_report(options.output)
 
@@ -117,10 +117,9 @@ def write_report(folder: Path) -> None:
     Raises:
         InputError: no rows are there.
     """
-    table = read_rows(folder)
-    condition = Condition.model_validate_json((folder / CONDITION).read_text())
-    left_out = (folder / LEFT_OUT).read_text().splitlines()
-    text = tables.report(table, condition, left_out)
+    rows, condition = read_rows(folder), read_condition(folder)
+    left_out = (folder / LEFT_OUT).read_text(encoding="utf-8").splitlines()
+    text = tables.report(rows, condition, left_out)
     (folder / REPORT).write_text(text, encoding="utf-8")
     print(text)
 

@@ -3,31 +3,35 @@
 The fork server of ``running`` imports this module once; every job is a fork of it.
 """
 
-# ruff: noqa: F401, E402 - imported for their side: being loaded; torchvision's operators first.
-
+import importlib
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from mmpart_core import torchvision_compat
 
+# Also what libraries import late, at their first call: torch's optimizers load torch._dynamo.
+MODULES = (
+    "torch._dynamo",
+    "fast_simplification",
+    "skimage.measure",
+    "xatlas",
+    "mmpart_core.mesh.backends.flexicubes",
+    "mmpart_core.mesh.backends.marching_cubes",
+    "mmpart_core.mesh.dual_surface",
+    "mmpart_core.mesh.finish",
+    "mmpart_core.reconstruct.backends.nerfstudio",
+    "mmpart_core.reconstruct.part_training",
+    "benchmarks.reconstruction.scoring",
+)
+
 torchvision_compat.declare_missing_operators()
-
-import fast_simplification
-import skimage.measure
-import torch
-import torch._dynamo
-import xatlas
-
-import benchmarks.reconstruction.child
-import mmpart_core.mesh.backends.flexicubes
-import mmpart_core.mesh.backends.marching_cubes
-import mmpart_core.mesh.dual_surface
-import mmpart_core.mesh.finish
-import mmpart_core.reconstruct.backends.nerfstudio
-import mmpart_core.reconstruct.part_training
+for _name in MODULES:
+    importlib.import_module(_name)
 
 
 def prepare_process() -> None:
     """One thread for torch, whatever its default: processor seconds are to be comparable."""
+    import torch
+
     torch.set_num_threads(1)
