@@ -2,7 +2,8 @@
 
 All distances are in CIE L*a*b* units (2.3 is just noticeable). Measured on 14 white and 2 grey
 grids of Zero123++ v1.2: away from the object a white ground stays within 1 of its local mean, a
-grey one within 2, but next to an object grey ground glows: up to 12 lighter, without any edge.
+grey one within 2, but beside a dark object the decoder overshoots: grey ground glows there, up to
+25 lighter and without an edge, and white ground is clipped at white, 3 to 4 lighter.
 """
 
 from dataclasses import dataclass
@@ -20,11 +21,12 @@ _SPREADS = 3.0  # the same in standard deviations of the ground, where it is not
 # weight that must be ground for it to be used.
 _WINDOWS_PX = (6.0, 18.0, 54.0, 160.0)
 _LEAST_WINDOW_SHARE = 0.02
-# From here the ground is clipped white: nothing can glow on it, and what is darker is no ground.
+# Of ground beside a dark object: how much lighter it may be, of the ground's hue still.
+_GLOW_LIGHTNESS, _GLOW_CHROMA = 28.0, 5.0
+_GLOW_SLOPE = 1.6  # L*a*b* per pixel; the edge of an object is steeper
+# From here the ground is all but white: a glow has no room there, and what is smooth and pale
+# beside the ground is a pale object.
 _WHITE_LIGHTNESS = 92.0
-_GLOW_DISTANCE = 14.0  # of ground beside an object at most; grey grounds only
-_GLOW_SLOPE = 0.8  # L*a*b* per pixel; the edge of an object is steeper
-_GLOW_CHROMA = 5.0  # a glow is of the ground's hue
 # The decoder draws all views of a grid at once: what is cut at a view's edge bleeds so far into
 # its neighbour (seen on 5 of 16 grids).
 _BLEED_PX = 5
@@ -38,12 +40,14 @@ class Ground:
     Attributes:
         rgb: expected colour of the ground at each pixel, sRGB in [0, 1].
         distance: of the view's colour from it, L*a*b* units.
+        glow: what may be ground, overexposed beside a dark object: lighter, and of its hue.
         outside: ground that is seen beside the object, and not through it.
         threshold: distance from which a pixel is not ground.
     """
 
     rgb: Float32[np.ndarray, "H W 3"]
     distance: Float32[np.ndarray, "H W"]
+    glow: Bool[np.ndarray, "H W"]
     outside: Bool[np.ndarray, "H W"]
     threshold: float
 
@@ -65,10 +69,13 @@ def find_ground(rgb: UInt8[np.ndarray, "H W 3"]) -> Ground:
     local = _local_mean(lab, morphology.eroded(sure, 1) if sure.any() else border)
     distance = np.linalg.norm(lab - local, axis=-1).astype(np.float32)
     outside = morphology.touching(distance < threshold, border)
+    chroma = np.linalg.norm((lab - local)[..., 1:], axis=-1)
+    lighter = (lab - local)[..., 0]
+    glow = (lighter > 0.0) & (lighter < _GLOW_LIGHTNESS) & (chroma < _GLOW_CHROMA)
     if float(np.median(local[..., 0])) < _WHITE_LIGHTNESS:
-        outside = _into_glow(outside, lab, local, distance)
+        outside = _into_glow(outside, lab, glow)
     outside = ~_without_specks(~outside)
-    return Ground(_rgb_from_lab(local), distance, outside, threshold)
+    return Ground(_rgb_from_lab(local), distance, glow, outside, threshold)
 
 
 def border_of(height: int, width: int) -> Bool[np.ndarray, "H W"]:
@@ -105,18 +112,15 @@ def _local_mean(
 def _into_glow(
     outside: Bool[np.ndarray, "H W"],
     lab: Float32[np.ndarray, "H W 3"],
-    local: Float32[np.ndarray, "H W 3"],
-    distance: Float32[np.ndarray, "H W"],
+    glow: Bool[np.ndarray, "H W"],
 ) -> Bool[np.ndarray, "H W"]:
     """Let the ground flow on over soft gradients of lightness."""
-    chroma = np.linalg.norm((lab - local)[..., 1:], axis=-1)
     smooth = np.asarray(cv2.GaussianBlur(lab, (0, 0), 1.0))
-    soft = steepness(smooth) < _GLOW_SLOPE
-    soft &= (distance < _GLOW_DISTANCE) & (chroma < _GLOW_CHROMA)
-    flow = morphology.opened(soft | outside, 2) | outside
+    soft = glow & (steepness(smooth) < _GLOW_SLOPE)
+    flow = morphology.opened(soft | outside, 1) | outside
     reached = morphology.touching(flow, outside)
     # Back to the full width of soft ground, which the opening shrank at corners.
-    return morphology.grown_within(reached, soft, 3)
+    return morphology.grown_within(reached, glow, 2)
 
 
 def _without_specks(mask: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:

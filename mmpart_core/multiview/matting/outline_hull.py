@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy import ndimage
 
 from mmpart_core.geometry import cameras, transforms
 from mmpart_core.images import morphology
@@ -49,24 +48,25 @@ class OutlineHull:
     outlines: tuple[Bool[np.ndarray, "H W"], ...]
     poses: tuple[Camera, ...]
 
-    def tunnel(self, view: int, patch: Bool[np.ndarray, "H W"]) -> tuple[float, float]:
+    def tunnel(
+        self, view: int, patch: Bool[np.ndarray, "H W"], width_px: float
+    ) -> tuple[float, float]:
         """How far the lines of sight through a patch run inside the hull of the other views.
 
         Args:
             view: where the patch is.
             patch: its pixels.
+            width_px: how wide it is.
 
         Returns:
-            Share of the lines that miss the hull, and the median way inside it over the width of
-            the patch (the diameter of the largest disc in it).
+            Share of the lines that miss the hull, and the median way inside it over the width.
         """
         rows, columns = np.nonzero(patch)
         step = max(1, len(rows) // _RAYS)
         points = self._along(view, rows[::step], columns[::step])
         inside = self._inside(points.reshape(-1, 3), skipped=view).reshape(points.shape[:2])
         way = inside.mean(axis=1) * 2.0 * _REACH
-        widest = float(np.asarray(ndimage.distance_transform_edt(np.pad(patch, 1))).max())
-        width = 2.0 * widest * self._units_per_px(view)
+        width = width_px * self._units_per_px(view)
         return float((way <= 0.0).mean()), float(np.median(way)) / width
 
     def witnesses(self, grounds: tuple[Ground, ...]) -> list[Witness]:
