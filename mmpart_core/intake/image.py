@@ -3,9 +3,11 @@
 import io
 import re
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageCms, ImageOps
@@ -14,8 +16,11 @@ from mmpart_core.errors import InputError
 from mmpart_core.intake.files import read_limited
 from mmpart_core.quoting import quoted
 
-# Below Pillow's own bomb warning (89.5 million), so that this limit always speaks first.
-MAX_PIXELS = 89_000_000
+# Cameras have up to 151 million pixels (medium format); Pillow opens nothing of more than 179
+# million, so that this limit is as high as it can be and still speaks first for most.
+MAX_PIXELS = 178_000_000
+# Pillow's measure of care in scaling down: from 3 on, results can hardly be told from full care.
+_REDUCING_GAP = 3.0
 # A part that takes an eighth of the side still has a few pixels of its own at this size; below it,
 # outlines have no shape that could be told apart, completed or lifted.
 MIN_SIDE_PX = 32
@@ -30,7 +35,8 @@ def read_image(source: Path | bytes, max_side_px: int) -> UInt8[np.ndarray, "H W
 
     EXIF orientation is applied, an embedded colour profile is converted to sRGB, palette, grey,
     16-bit and CMYK images become 8-bit RGBA, of an animation the first frame is taken. Images
-    larger than ``max_side_px`` are scaled down (Lanczos, on premultiplied alpha).
+    larger than ``max_side_px`` are scaled down (Lanczos, on premultiplied alpha) before anything
+    else is done to them; much larger JPEGs are decoded at a half, quarter or eighth of their size.
 
     Args:
         source: a file, or its content.
@@ -41,21 +47,23 @@ def read_image(source: Path | bytes, max_side_px: int) -> UInt8[np.ndarray, "H W
 
     Raises:
         InputError: nothing there, a folder, empty, a file of more than ``MAX_BYTES`` (told before
-            it is read), not one of the formats, damaged, or of more than 89 million pixels (told
+            it is read), not one of the formats, damaged, or of more than ``MAX_PIXELS`` (told
             from its header, before anything is decoded).
     """
     label = _label(source)
     with _opened(source) as image:
         try:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            rgba = _to_rgba(upright)
+            small = _scalable(image)
+            small.thumbnail(
+                (max_side_px, max_side_px), Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP
+            )
+            rgba = _to_rgba(ImageOps.exif_transpose(small))
         except _DECODE_FAULTS as error:
             raise InputError(
                 f"{label}: damaged or truncated {image.format} ({error}); save or download the "
                 "image again"
             ) from error
-    return np.array(_scaled_down(rgba, max_side_px), dtype=np.uint8)
+    return np.array(rgba, dtype=np.uint8)
 
 
 def image_size(source: Path | bytes) -> tuple[int, int]:
@@ -108,8 +116,11 @@ def _opened(source: Path | bytes) -> Image.Image:
     if not data:
         raise InputError(f"{label}: the file is empty (0 bytes); save or download the image again")
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        with warnings.catch_warnings():
+            # Pillow warns of half of what it refuses; MAX_PIXELS decides, before decoding.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
         raise InputError(f"{label}: {_too_large(_pixels_told(error))}") from error
     except _DECODE_FAULTS as error:
         raise InputError(
@@ -137,12 +148,21 @@ def _too_large(what: str) -> str:
     )
 
 
+def _scalable(image: Image.Image) -> Image.Image:
+    """The image in a mode whose values may be averaged: no palette, no key colour, 8 bits.
+
+    Others are given back as they are, not yet decoded, so that a JPEG can be decoded smaller.
+    """
+    if image.mode.startswith("I"):  # 16-bit grey, the only such that these formats hold
+        levels = Image.fromarray(cv2.convertScaleAbs(np.asarray(image), alpha=255.0 / 65535.0))
+        levels.info = image.info  # orientation and profile
+        return levels
+    if image.mode in ("P", "PA") or "transparency" in image.info:
+        return image.convert("RGBA")
+    return image.convert("L") if image.mode == "1" else image
+
+
 def _to_rgba(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        grey = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if grey.max(initial=0.0) > 255.0 or image.mode.startswith("I;16") else 255.0
-        levels = np.clip(np.rint(grey * (255.0 / top)), 0, 255).astype(np.uint8)
-        return Image.fromarray(levels).convert("RGBA")
     profile = image.info.get("icc_profile")
     if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
         return _to_srgb(image, profile).convert("RGBA")
@@ -160,11 +180,3 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     except (ImageCms.PyCMSError, OSError):  # a profile no one can use: viewers ignore it too
         converted = None
     return image.convert(mode) if converted is None else converted
-
-
-def _scaled_down(image: Image.Image, max_side_px: int) -> Image.Image:
-    longest = max(image.size)
-    if longest <= max_side_px:
-        return image
-    width, height = (max(1, round(side * max_side_px / longest)) for side in image.size)
-    return image.convert("RGBa").resize((width, height), Image.Resampling.LANCZOS).convert("RGBA")

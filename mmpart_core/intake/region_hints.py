@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from mmpart_core.errors import InputError
-from mmpart_core.intake.image import read_image
+from mmpart_core.intake.image import image_size, read_image
 from mmpart_core.quoting import quoted, quoted_list
 from mmpart_core.records import Region
 from mmpart_core.storage import codecs
@@ -21,6 +21,9 @@ Point = tuple[float, float]
 _KINDS = ("box", "points", "polygon", "mask")
 _MAX_POINTS = 2000
 _MAX_STRETCH = 0.03
+# A mask is read at so many times the size it is worked on at: edges fall where they were drawn,
+# and one drawn over a picture of a hundred megapixels is not held whole.
+_MASK_OVERSIZE = 4
 # Beyond any pixel of an image; larger whole numbers may not even have a float.
 _MAX_COORDINATE = 1e9
 
@@ -162,10 +165,10 @@ def resolve_region(
 def _read_mask(path: Path, where: str, working_size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
     """White (and, where the mask has alpha, opaque) is the component."""
     try:
-        rgba = read_image(path, max_side_px=16384)
+        rgba = read_image(path, max_side_px=_MASK_OVERSIZE * max(working_size))
     except InputError as error:
         raise InputError(f"{where}: mask: {error}") from error
-    height, width = rgba.shape[:2]
+    width, height = image_size(path)
     stretch = (width / height) / (working_size[0] / working_size[1])
     if abs(math.log(stretch)) > _MAX_STRETCH + 2.0 / min(working_size):
         raise InputError(

@@ -92,9 +92,10 @@ def save_mask(folder: Path, array: np.ndarray) -> dict:
     return {"mask": "mask.png"}
 
 
-def test_mask_is_stored_at_the_working_size(tmp_path: Path) -> None:
-    drawn = np.zeros((200, 400), np.uint8)
-    drawn[40:120, 200:300] = 255
+@pytest.mark.parametrize("times", [1, 12])
+def test_mask_is_stored_at_the_working_size(tmp_path: Path, times: int) -> None:
+    drawn = np.zeros((200 * times, 400 * times), np.uint8)
+    drawn[40 * times : 120 * times, 200 * times : 300 * times] = 255
     store = MemoryStore()
     request = request_with(tmp_path, save_mask(tmp_path, drawn), store)
     mask = codecs.get_mask(store, request.components[0].region.mask)
@@ -119,6 +120,7 @@ def test_transparent_is_not_the_component(tmp_path: Path) -> None:
     [
         (np.zeros((200, 400), np.uint8), "holds no white pixel"),
         (np.full((200, 200), 255, np.uint8), "does not have the proportions"),
+        (np.full((900, 900), 255, np.uint8), r"'mask\.png' of 900x900 px does not have"),
     ],
 )
 def test_masks_that_cannot_be_used(tmp_path: Path, drawn: np.ndarray, message: str) -> None:
