@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -97,18 +98,23 @@ def _wait_for_health(url: str, server: subprocess.Popen[bytes]) -> None:
     raise TimeoutError(f"the Prefect server at {url} did not start")
 
 
-@pytest.fixture
-def prefect(prefect_server: str, prefect_home: Path) -> Iterator[str]:
-    """Flows of this test run on the server, without heartbeats, which take a second each."""
-    with temporary_settings(
+def flows_on_server(url: str, home: Path) -> AbstractContextManager[object]:
+    """Within: flows run on that server, without heartbeats, which take a second each."""
+    return temporary_settings(
         {
-            PREFECT_API_URL: prefect_server,
-            PREFECT_HOME: prefect_home,
+            PREFECT_API_URL: url,
+            PREFECT_HOME: home,
             PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
             PREFECT_LOGGING_LEVEL: "CRITICAL",
             PREFECT_LOGGING_TO_API_ENABLED: False,
         }
-    ):
+    )
+
+
+@pytest.fixture
+def prefect(prefect_server: str, prefect_home: Path) -> Iterator[str]:
+    """Flows of this test run on the server."""
+    with flows_on_server(prefect_server, prefect_home):
         yield prefect_server
 
 
@@ -193,6 +199,29 @@ def image(tmp_path: Path, picture: bytes) -> Path:
 def mmpart() -> Any:
     """Runs the command in this process."""
     return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+@pytest.fixture
+def refused(mmpart: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs a command that must be refused, in this test's folder, and gives what it says.
+
+    A refusal is one line on stderr and status 2; nothing is written, save that the picture may be
+    in the store by then.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> str:
+        result = mmpart(*arguments)
+        assert result.exit_code == 2, result.output
+        assert result.stdout == ""
+        assert result.stderr.startswith("mmpart: ")
+        assert len(result.stderr.strip().splitlines()) == 1
+        assert "Input should" not in result.stderr  # pydantic's own words
+        assert not [name for name in ("out", "report") if (tmp_path / name).exists()]
+        assert not list(tmp_path.rglob("records/*/*"))
+        return result.stderr
+
+    return run
 
 
 def box(low: tuple[float, float, float], high: tuple[float, float, float]) -> TriangleMesh:

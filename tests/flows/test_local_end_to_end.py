@@ -10,18 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    PREFECT_HOME,
-    PREFECT_LOGGING_LEVEL,
-    PREFECT_LOGGING_TO_API_ENABLED,
-    temporary_settings,
-)
 from typer.testing import CliRunner
 
 from flows.cli import app
 from mmpart_core.storage import codecs, glb
+from tests.flows.conftest import flows_on_server
 
 pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.slow]
 
@@ -78,15 +71,7 @@ class Run:
 @pytest.fixture(scope="module")
 def server(prefect_server: str, prefect_home: Path) -> Iterator[None]:
     """The tests' Prefect server, for as long as this module's runs share their store."""
-    with temporary_settings(
-        {
-            PREFECT_API_URL: prefect_server,
-            PREFECT_HOME: prefect_home,
-            PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-            PREFECT_LOGGING_LEVEL: "CRITICAL",
-            PREFECT_LOGGING_TO_API_ENABLED: False,
-        }
-    ):
+    with flows_on_server(prefect_server, prefect_home):
         yield
 
 
