@@ -22,7 +22,7 @@ def test_an_error_is_logged_with_its_class(error: Exception, image: Path, tmp_pa
 
 def test_a_trace_holds_no_machine_paths_and_no_secrets(image: Path, tmp_path: Path) -> None:
     job = prepare_job(Inputs(image=image, parts=["hat"], store=str(tmp_path / "store")))
-    cause = OSError("cannot read /home/ada/weights/net.pt")
+    cause = OSError(f"cannot read {tmp_path}/weights/net.pt")
     planted = "hf_" + "Q" * 20
     with pytest.raises(ZeroDivisionError), RunLog(tmp_path / "out", job, 0):
         raise ZeroDivisionError(f"token={planted}") from cause
@@ -30,5 +30,5 @@ def test_a_trace_holds_no_machine_paths_and_no_secrets(image: Path, tmp_path: Pa
     assert "OSError: cannot read …/net.pt" in log
     assert f'File "…/{Path(__file__).name}", line' in log
     assert "\nZeroDivisionError: token=[removed]\n" in log
-    for leak in ("/home/ada", planted, str(Path(__file__).parent), str(tmp_path)):
+    for leak in (tmp_path.name, planted, str(Path(__file__).parent), str(tmp_path)):
         assert leak not in log
