@@ -8,41 +8,13 @@ import pytest
 
 from flows.generate_object import generate_object
 from mmpart_core.errors import StorageError
+from mmpart_core.records import BlobRef
 from mmpart_core.storage.blob_store import blob_path
+from mmpart_core.storage.fsspec_store import FsspecStore
 from mmpart_core.storage.opening import open_store
 from tasks._caching import record_path
 
 pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.usefixtures("prefect")]
-
-
-def test_deleted_blob_redoes_its_stage_only(
-    counting_config: Any, request_of: Any, store_url: str, journal: Any, ran: Any, without_cost: Any
-) -> None:
-    first = generate_object(request_of(), counting_config, store_url)
-    store = open_store(store_url)
-    journal.taken()
-    for ref, stage in (
-        (first.parts[0].isolated.rgba, "isolate:hat"),
-        (first.parts[1].field.checkpoint, "reconstruct:man"),
-        (first.parts[1].mesh.mesh, "mesh:man"),
-    ):
-        store.delete_file(blob_path(ref.sha256))
-        again = generate_object(request_of(), counting_config, store_url)
-        assert ran(again) == {stage}
-        assert len(journal.taken()) == 1
-        assert without_cost(again) == without_cost(first)
-
-
-def test_truncated_blob_redoes_its_stage_only(
-    counting_config: Any, request_of: Any, store_url: str, ran: Any
-) -> None:
-    first = generate_object(request_of(), counting_config, store_url)
-    store = open_store(store_url)
-    assert first.assembled is not None
-    glb = first.assembled.glb
-    store.write_file(blob_path(glb.sha256), store.get(glb)[:-1])
-    assert ran(generate_object(request_of(), counting_config, store_url)) == {"assemble:"}
-    assert len(store.get(glb)) == glb.size
 
 
 def altered(content: bytes) -> bytes:
@@ -50,18 +22,33 @@ def altered(content: bytes) -> bytes:
     return content[:-1] + bytes([content[-1] ^ 1])
 
 
-def test_altered_blob_of_the_same_size_redoes_its_stage_only(
-    counting_config: Any, request_of: Any, store_url: str, journal: Any, ran: Any, without_cost: Any
-) -> None:
+def damage_blob(store: FsspecStore, ref: BlobRef, damage: str) -> None:
+    """An accident to a stored blob."""
+    content = store.get(ref)
+    if damage == "deleted":
+        store.delete_file(blob_path(ref.sha256))
+    else:
+        left = content[:-1] if damage == "truncated" else altered(content)
+        store.write_file(blob_path(ref.sha256), left)
+
+
+@pytest.mark.parametrize("damage", ["deleted", "truncated", "altered"])
+def test_damaged_blob_redoes_its_stage_only(
+    counting_config: Any, request_of: Any, store_url: str, damage: str, journal: Any, ran: Any,
+    without_cost: Any,
+) -> None:  # fmt: skip
     first = generate_object(request_of(), counting_config, store_url)
     store = open_store(store_url)
     journal.taken()
+    hat, man = first.parts
     for ref, stage in (
-        (first.parts[0].isolated.rgba, "isolate:hat"),
-        (first.parts[0].mesh.mesh, "mesh:hat"),
+        (hat.isolated.rgba, "isolate:hat"),
+        (man.field.checkpoint, "reconstruct:man"),
+        (man.mesh.mesh, "mesh:man"),
+        (first.assembled.glb, "assemble:"),
     ):
         content = store.get(ref)
-        store.write_file(blob_path(ref.sha256), altered(content))
+        damage_blob(store, ref, damage)
         again = generate_object(request_of(), counting_config, store_url)
         assert ran(again) == {stage}
         assert len(journal.taken()) == 1
@@ -75,7 +62,7 @@ def test_blob_altered_before_other_work_reads_it_heals_in_the_same_run(
     first = generate_object(request_of(), counting_config, store_url)
     store = open_store(store_url)
     mesh = first.parts[0].mesh.mesh
-    store.write_file(blob_path(mesh.sha256), altered(store.get(mesh)))
+    damage_blob(store, mesh, "altered")
     other = changed(counting_config, {"assemble.gap": 0.3})
     healed = generate_object(request_of(), other, store_url)
     assert healed.complete
@@ -165,9 +152,9 @@ def test_s3_store(
     assert first.complete
     assert len(journal.taken()) == 10
     store = open_store(s3_url)
-    store.delete_file(blob_path(first.parts[0].field.checkpoint.sha256))
     glb = first.parts[1].mesh.mesh
-    store.write_file(blob_path(glb.sha256), altered(store.get(glb)))
+    damage_blob(store, first.parts[0].field.checkpoint, "deleted")
+    damage_blob(store, glb, "altered")
     second = generate_object(request, counting_config, s3_url)
     assert ran(second) == {"reconstruct:hat", "mesh:man"}
     assert without_cost(second) == without_cost(first)
