@@ -18,8 +18,8 @@ from mmpart_core.records import Camera
 
 # Set by hand on patches of 16 grids of Zero123++ v1.2. True holes differ from the ground by 0.15
 # to 0.6 thresholds where they are wider than 20 pixels, by up to 0.8 where they are narrow; pale
-# parts of objects (a cake's cream) by 0.8 and more. Highlights lie on pale surfaces and fade; a hole
-# in a dark object has a hard rim, and halos of the rim inside it.
+# parts of objects (a cake's cream) by 0.8 and more. Highlights lie on pale surfaces and fade; a
+# hole in a dark object has a hard rim, and halos of the rim inside it.
 _LEAST_PX = 12  # smaller patches stay as they are
 _FAR, _FAR_PX, _FAR_MOST = 0.4, 5.0, 0.8  # thresholds: least, times one over the width, most
 _RIM_PX, _HARD = 3, 8.0  # what surrounds a patch, and from how many thresholds it is a hard rim
@@ -71,7 +71,9 @@ def find_enclosed(
     for _ in range(_ROUNDS):
         solid = tuple(line & ~hole for line, hole in zip(outlines, found, strict=True))
         hull = OutlineHull(solid, poses)
-        added = [_holes(view, rgb[view], hull, grounds[view], witnesses) for view in range(len(rgb))]
+        added = [
+            _holes(view, rgb[view], hull, grounds[view], witnesses) for view in range(len(rgb))
+        ]
         if not any(hole.any() for hole in added):
             break
         found = [hole | more for hole, more in zip(found, added, strict=True)]
