@@ -10,7 +10,7 @@ from mmpart_core.geometry.posed_views import PosedViews
 MIN_COVERAGE = 0.0005
 MIN_BEST_COVERAGE = 0.01
 MAX_COVERAGE = 0.98
-_FOREGROUND = 128  # alpha from which a pixel counts: half of 255
+FOREGROUND = 128  # alpha from which a pixel counts: half of 255
 # A part fills the unit sphere, whose outline overflows the 30 degree frame of Zero123++ by design:
 # by 1 / sqrt(1 - tan(15 degrees)^2) = 1.038, so a ball touches 28 % of each edge and loses little.
 # What touches more of an edge does not lie in the unit sphere: it is really cut.
@@ -37,7 +37,7 @@ def check_masks(views: PosedViews) -> tuple[str, ...]:
             f"reconstruct: expected at least two views, each with a camera, got {count} images and "
             f"{len(views.cameras)} cameras; regenerate the views"
         )
-    foreground = views.rgba[..., 3] >= _FOREGROUND
+    foreground = views.rgba[..., 3] >= FOREGROUND
     coverage = foreground.reshape(count, -1).mean(axis=1)
     empty = _listed(coverage, coverage < MIN_COVERAGE)
     if empty:

@@ -1,49 +1,60 @@
-"""One part's views as nerfstudio data: parser, dataset and data manager, all in memory.
+"""One part's views as nerfstudio data: parser, dataset and data manager.
 
-Importing this module imports nerfstudio, which takes seconds; ``training`` is its only user.
+The stage hands over views in memory, ``ns-train`` the path of a views folder; from there on both
+are the same. Importing this module imports nerfstudio, which takes seconds.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+import tyro
+from jaxtyping import Float, UInt8
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.cameras.rays import RayBundle
-from nerfstudio.data.datamanagers.base_datamanager import DataManager, DataManagerConfig
+from nerfstudio.data.datamanagers.base_datamanager import (
+    VanillaDataManager,
+    VanillaDataManagerConfig,
+)
 from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs as ParserOutputs
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.data.utils.dataloaders import (
+    FixedIndicesEvalDataloader,
+    RandIndicesEvalDataloader,
+)
 from torch import Tensor
-from torch.nn import Parameter
 
 from mmpart_core.geometry import transforms
 from mmpart_core.geometry.posed_views import PosedViews
-from mmpart_core.reconstruct.hull import GridSpec
+from mmpart_core.reconstruct.part_scene import PartScene, prepare_scene
 from mmpart_core.reconstruct.ray_cache import RayCache
+from mmpart_core.reconstruct.view_fitting import fit_views, move_views
+from mmpart_core.reconstruct.views_folder import read_views_folder
 from mmpart_core.records import Camera
 
 
 @dataclass(frozen=True)
-class PartScene:
-    """Everything that training needs to know about one part.
+class ParsedViews:
+    """What a parser found.
 
     Attributes:
-        views: the posed images.
-        rays: their useful rays.
-        coarse_spec: the first grid.
-        coarse_sdf: the shape on it from which the field starts.
-        fine_spec: the second grid.
+        scene: the part, from the views to train on.
+        names: files of these views.
+        held_out: views for evaluation only, part frame.
+        held_out_names: their files.
+        part_from_given: similarity from the frame of the views as given to the part frame.
     """
 
-    views: PosedViews
-    rays: RayCache
-    coarse_spec: GridSpec
-    coarse_sdf: Tensor
-    fine_spec: GridSpec
+    scene: PartScene
+    names: tuple[Path, ...]
+    held_out: PosedViews | None
+    held_out_names: tuple[Path, ...]
+    part_from_given: Float[np.ndarray, "4 4"]
 
 
 def nerfstudio_cameras(cameras: tuple[Camera, ...]) -> Cameras:
@@ -68,10 +79,25 @@ def nerfstudio_cameras(cameras: tuple[Camera, ...]) -> Cameras:
 
 @dataclass
 class PartParserConfig(DataParserConfig):
-    """Names the scene to parse."""
+    """Where the views are, and how the part is set up from them."""
 
     _target: type = field(default_factory=lambda: PartParser)
-    scene: PartScene | None = None
+    data: Path = Path()
+    """Folder with a transforms.json and PNGs with alpha, or such a file."""
+    views: tyro.conf.Suppress[PosedViews | None] = None
+    """Views in memory, in the part frame; they take the place of a folder."""
+    fit_frame: bool = True
+    """Centre the subject in the unit sphere first; False where the folder's frame is that already."""
+    slack_px: float = 1.5
+    """By how many pixels masks are widened; raise it when views disagree."""
+    margin: float = 0.02
+    """Room around the visual hull, in units of the unit sphere."""
+    coarse_resolution: int = 80
+    """Grid corners along the longest side in the first half of training."""
+    resolution: int = 96
+    """Grid corners along the longest side in the second half and in the result."""
+    convex_start: bool = True
+    """Start from the hull cut by the convex body that the outlines ask for."""
 
 
 class PartParser(DataParser):
@@ -79,27 +105,68 @@ class PartParser(DataParser):
 
     config: PartParserConfig  # pyright: ignore[reportIncompatibleVariableOverride]
 
+    @cached_property
+    def parsed(self) -> ParsedViews:
+        """The part, read and set up once.
+
+        Raises:
+            InputError: the folder cannot be used; see ``read_views_folder`` and ``fit_views``.
+            BackendError: masks that nothing can be made from.
+        """
+        config = self.config
+        if config.views is not None:
+            names = tuple(Path(f"view-{index}") for index in range(len(config.views.cameras)))
+            return ParsedViews(self._scene(config.views), names, None, (), np.eye(4))
+        folder = read_views_folder(config.data)
+        fitted, part_from_given = folder.views, np.eye(4)
+        if config.fit_frame:
+            fitted, part_from_given = fit_views(folder.views)
+        held_out = folder.held_out
+        if held_out is not None:
+            held_out = move_views(held_out, part_from_given)
+        return ParsedViews(
+            self._scene(fitted), folder.names, held_out, folder.held_out_names, part_from_given
+        )
+
+    def _scene(self, views: PosedViews) -> PartScene:
+        config = self.config
+        return prepare_scene(
+            views,
+            slack_px=config.slack_px,
+            margin=config.margin,
+            resolutions=(min(config.coarse_resolution, config.resolution), config.resolution),
+            convex_start=config.convex_start,
+        )
+
     def _generate_dataparser_outputs(self, split: str = "train", **kwargs: Any) -> ParserOutputs:
-        scene = self.config.scene
-        if scene is None:
-            raise ValueError("PartParserConfig.scene is not set")
-        spec = scene.fine_spec
+        parsed = self.parsed
+        views, names = parsed.scene.views, parsed.names
+        if split != "train" and parsed.held_out is not None:
+            views, names = parsed.held_out, parsed.held_out_names
+        spec = parsed.scene.fine_spec
         low = torch.tensor(spec.origin)
         high = low + (torch.tensor(spec.shape) - 1) * spec.spacing
+        # nerfstudio scales after it has moved.
+        scale = transforms.similarity_scale(parsed.part_from_given)
+        moved = torch.from_numpy(parsed.part_from_given[:3]).float()
+        moved = torch.cat([torch.eye(3), moved[:, 3:] / scale], dim=1)
         return ParserOutputs(
-            image_filenames=[Path(f"view-{i}") for i in range(len(scene.views.cameras))],
-            cameras=nerfstudio_cameras(scene.views.cameras),
+            image_filenames=list(names),
+            cameras=nerfstudio_cameras(views.cameras),
+            alpha_color=torch.zeros(3),
             scene_box=SceneBox(aabb=torch.stack([low, high])),
+            dataparser_transform=moved,
+            dataparser_scale=scale,
             metadata={
-                "coarse_spec": scene.coarse_spec,
-                "coarse_sdf": scene.coarse_sdf,
-                "fine_spec": scene.fine_spec,
+                "coarse_spec": parsed.scene.coarse_spec,
+                "coarse_sdf": parsed.scene.first,
+                "fine_spec": spec,
             },
         )
 
 
 class PartDataset(InputDataset):
-    """The images of a part, from memory instead of files."""
+    """The images of a part: ``image`` over black for nerfstudio's tools, ``rgba`` for ours."""
 
     def __init__(self, outputs: ParserOutputs, views: PosedViews) -> None:
         super().__init__(outputs)
@@ -109,99 +176,90 @@ class PartDataset(InputDataset):
         """One view's pixels."""
         return self._views.rgba[image_idx]
 
+    def get_metadata(self, data: dict[str, Any]) -> dict[str, Tensor]:
+        """What a batch holds besides ``image``: ``rgba`` (H, W, 4) in [0, 1], straight alpha."""
+        return {"rgba": torch.from_numpy(self._views.rgba[data["image_idx"]]).float() / 255.0}
+
 
 @dataclass
-class PartDataManagerConfig(DataManagerConfig):
+class PartDataManagerConfig(VanillaDataManagerConfig):
     """Where rays come from and how many are drawn."""
 
     _target: type = field(default_factory=lambda: PartDataManager)
-    parser: PartParserConfig = field(default_factory=PartParserConfig)
-    rays_per_batch: int = 1536
-    seed: int = 0
+    dataparser: PartParserConfig = field(  # pyright: ignore[reportIncompatibleVariableOverride]
+        default_factory=PartParserConfig
+    )
+    train_num_rays_per_batch: int = 1536
+    """Rays per batch."""
+    seed: tyro.conf.Suppress[int] = 0
+    """Which rays are drawn; the trainer fills in ``machine.seed``."""
 
 
-class PartDataManager(DataManager):
-    """Draws batches from the cached rays, with random numbers of its own."""
+class PartDataManager(VanillaDataManager[PartDataset]):
+    """Draws batches from cached rays, with random numbers of its own.
 
-    config: PartDataManagerConfig
+    nerfstudio's exporters ask for a ``VanillaDataManager`` with a pixel sampler, whose number of
+    rays they set; nothing else of either is used.
+    """
 
-    def __init__(
-        self,
-        config: PartDataManagerConfig,
-        device: str = "cpu",
-        test_mode: str = "val",
-        world_size: int = 1,
-        local_rank: int = 0,
-    ) -> None:
-        del world_size, local_rank
-        scene = config.parser.scene
-        if scene is None:
-            raise ValueError("PartDataManagerConfig.parser.scene is not set")
-        self.config = config
-        self.device = device
-        self.test_mode = test_mode
-        self._scene = scene
-        outputs = config.parser.setup().get_dataparser_outputs()
-        self.train_dataset = PartDataset(outputs, scene.views)
-        super().__init__()
+    config: PartDataManagerConfig  # pyright: ignore[reportIncompatibleVariableOverride]
+    dataparser: PartParser
+
+    @property
+    def parsed(self) -> ParsedViews:
+        """The part."""
+        return self.dataparser.parsed
+
+    def create_train_dataset(self) -> PartDataset:
+        """The views to train on."""
+        return PartDataset(self.train_dataparser_outputs, self.parsed.scene.views)
+
+    def create_eval_dataset(self) -> PartDataset:
+        """The views that are held out; where there are none, the same as for training."""
+        if self.parsed.held_out is None:
+            return self.train_dataset
+        outputs = self.dataparser.get_dataparser_outputs(split=self.test_split)
+        return PartDataset(outputs, self.parsed.held_out)
 
     def setup_train(self) -> None:
-        """Move the rays to the device."""
-        rays = self._scene.rays
-        self._origins = rays.origins.to(self.device)
-        self._directions = rays.directions.to(self.device)
-        self._nears, self._fars = rays.nears.to(self.device), rays.fars.to(self.device)
-        self._rgba = rays.rgba.to(self.device)
+        """Find the rays."""
+        self.rays = self.parsed.scene.rays()
+        self._train = self.rays.to(self.device)
         self._generator = torch.Generator()
         self._generator.manual_seed(self.config.seed)
+        self.train_pixel_sampler = self._get_pixel_sampler(
+            self.train_dataset, self.config.train_num_rays_per_batch
+        )
 
     def setup_eval(self) -> None:
-        """Nothing is held out: six views are all there is."""
+        """Loaders of whole images, and the rays of held-out views."""
+        held_out = self.parsed.held_out
+        rays = self.rays if held_out is None else self.parsed.scene.rays_of(held_out)
+        self._eval = rays.to(self.device)
+        dataset, device = self.eval_dataset, self.device
+        self.fixed_indices_eval_dataloader = FixedIndicesEvalDataloader(dataset, device=device)
+        self.eval_dataloader = RandIndicesEvalDataloader(dataset, device=device)
 
     def next_train(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
-        """A batch of rays, drawn with replacement, and their pixels."""
+        """A batch of rays, drawn with replacement, and their pixels: ``rgba`` (R, 4)."""
         del step
         self.train_count += 1
-        count = len(self._origins)
-        drawn = torch.randint(count, (self.config.rays_per_batch,), generator=self._generator)
-        return self.bundle(drawn.to(self.device))
-
-    def bundle(self, index: Tensor) -> tuple[RayBundle, dict[str, Tensor]]:
-        """Chosen rays and their pixels: ``rgba`` (R, 4)."""
-        nears = self._nears[index]
-        rays = RayBundle(
-            origins=self._origins[index],
-            directions=self._directions[index],
-            pixel_area=torch.ones_like(nears),
-            nears=nears,
-            fars=self._fars[index],
-        )
-        return rays, {"rgba": self._rgba[index]}
+        return self._draw(self._train, self.get_train_rays_per_batch())
 
     def next_eval(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
-        """As ``next_train``."""
-        return self.next_train(step)
+        """As ``next_train``, of the views for evaluation."""
+        del step
+        self.eval_count += 1
+        return self._draw(self._eval, self.get_eval_rays_per_batch())
 
-    def next_eval_image(self, step: int) -> tuple[Cameras, dict[str, Tensor]]:
-        """A view's camera and image, in turn."""
-        dataset = self.train_dataset
-        if dataset is None:
-            raise ValueError("the data manager was built without views")
-        index = step % len(dataset)
-        return dataset.cameras[index : index + 1], {"image": dataset.get_image_float32(index)}
-
-    def get_train_rays_per_batch(self) -> int:
-        """Rays per batch."""
-        return self.config.rays_per_batch
-
-    def get_eval_rays_per_batch(self) -> int:
-        """Rays per batch."""
-        return self.config.rays_per_batch
-
-    def get_datapath(self) -> Path:
-        """No folder: the views are in memory."""
-        return Path()
-
-    def get_param_groups(self) -> dict[str, list[Parameter]]:
-        """None: poses are given."""
-        return {}
+    def _draw(self, rays: RayCache, count: int) -> tuple[RayBundle, dict[str, Tensor]]:
+        drawn = torch.randint(len(rays), (count,), generator=self._generator).to(self.device)
+        nears = rays.nears[drawn]
+        bundle = RayBundle(
+            origins=rays.origins[drawn],
+            directions=rays.directions[drawn],
+            pixel_area=torch.ones_like(nears),
+            nears=nears,
+            fars=rays.fars[drawn],
+        )
+        return bundle, {"rgba": rays.rgba[drawn]}

@@ -1,12 +1,14 @@
 """The radiance field as a nerfstudio Model: voxel distances rendered with NeuS opacities.
 
-Importing this module imports nerfstudio, which takes seconds; ``training`` is its only user.
+Importing this module imports nerfstudio, which takes seconds.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import tyro
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import (
@@ -20,7 +22,10 @@ from torch.nn import Parameter
 
 from mmpart_core.reconstruct.hull import GridSpec
 from mmpart_core.reconstruct.neus_alpha import annealed
-from mmpart_core.reconstruct.rendering import render_rays, spread_distances
+from mmpart_core.reconstruct.part_scene import sharpness_for
+from mmpart_core.reconstruct.ray_cache import occupied_spans
+from mmpart_core.reconstruct.rendering import Rendered, render_rays, spread_distances
+from mmpart_core.reconstruct.view_outputs import image_metrics, surface_outputs
 from mmpart_core.reconstruct.voxel_field import VoxelField
 
 _COLOR_SMOOTHING_EVERY = 2  # steps; it takes the whole grid, so it is left out every other time
@@ -32,15 +37,26 @@ class PartModelConfig(ModelConfig):
 
     _target: type = field(default_factory=lambda: PartModel)
     enable_collider: bool = False
-    seed: int = 0
-    steps: int = 400
-    refine_step: int = 200
     samples: int = 40
+    """Samples along each ray."""
+    render_samples: int = 96
+    """The same in whole images, whose rays are bounded less closely."""
     sharpness: tuple[float, float] = (50.0, 500.0)
+    """Inverse surface width at the first and the last step."""
+    thin_widths: float = 24.0
+    """Parts thinner than so many surface widths are trained sharper."""
     mask_weight: float = 0.5
+    """Weight of the mask loss."""
     eikonal_weight: float = 0.01
+    """Weight of the pull towards unit gradients of distance."""
     laplacian_weights: tuple[float, float] = (0.02, 0.5)
+    """Weight of the pull towards a smooth surface at the first and the last step."""
     color_smoothing: float = 0.06
+    """Weight of the total variation of colour."""
+    steps: tyro.conf.Suppress[int] = 400
+    """Length of the schedules; the trainer fills in ``max_num_iterations``."""
+    seed: tyro.conf.Suppress[int] = 0
+    """Of the model's random numbers; the trainer fills in ``machine.seed``."""
 
 
 class PartModel(Model):
@@ -54,7 +70,10 @@ class PartModel(Model):
         metadata: dict[str, Any] = self.kwargs["metadata"]
         self.fine_spec: GridSpec = metadata["fine_spec"]
         self.field = VoxelField(metadata["coarse_spec"], metadata["coarse_sdf"])
-        self.sharpness = self.config.sharpness[0]
+        self.sharpness_range = sharpness_for(
+            metadata["coarse_sdf"], self.config.sharpness, self.config.thin_widths
+        )
+        self.sharpness = self.sharpness_range[0]
         self.laplacian_weight = self.config.laplacian_weights[0]
         self.step = 0
         self._generator: torch.Generator | None = None
@@ -71,7 +90,7 @@ class PartModel(Model):
 
         def sharpen(step: int) -> None:
             steps = self.config.steps
-            self.sharpness = annealed(step, steps, *self.config.sharpness)
+            self.sharpness = annealed(step, steps, *self.sharpness_range)
             self.laplacian_weight = annealed(step, steps, *self.config.laplacian_weights)
             self.step = step
 
@@ -84,7 +103,7 @@ class PartModel(Model):
         where = [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION]
         return [
             TrainingCallback(where, sharpen, update_every_num_iters=1),
-            TrainingCallback(where, refine, iters=(self.config.refine_step,)),
+            TrainingCallback(where, refine, iters=(self.config.steps // 2,)),
         ]
 
     def _replace_parameters(self, optimizers: Any) -> None:
@@ -99,24 +118,38 @@ class PartModel(Model):
         """Render rays.
 
         Args:
-            ray_bundle: R rays with nears and fars.
+            ray_bundle: R rays; those without nears and fars pass the whole field.
 
         Returns:
-            ``rgb`` (R, 3), premultiplied; ``accumulation`` (R, 1).
+            ``rgb`` (R, 3), premultiplied; ``accumulation`` (R, 1). When not training also
+            ``depth`` (R, 1), the distance along the ray, and ``normals`` (R, 3) in [0, 1]; see
+            ``surface_outputs``.
         """
         if isinstance(ray_bundle, Cameras):
             raise TypeError("PartModel renders rays, not cameras")
-        nears, fars = ray_bundle.nears, ray_bundle.fars
+        seen = self._render(ray_bundle)
+        outputs: dict[str, Tensor | list[Any]] = {
+            "rgb": seen.rgb,
+            "accumulation": seen.accumulation,
+        }
+        if not self.training:
+            outputs |= surface_outputs(self.field, ray_bundle.origins, ray_bundle.directions, seen)
+        return outputs
+
+    def _render(self, bundle: RayBundle) -> Rendered:
+        """Render rays between their own nears and fars, or across what the field holds."""
+        nears, fars, samples = bundle.nears, bundle.fars, self.config.samples
         if nears is None or fars is None:
-            raise ValueError("PartModel renders rays with nears and fars only")
-        within = torch.full((len(nears), self.config.samples), 0.5, device=nears.device)
+            spec, samples = self.field.spec, self.config.render_samples
+            # As wide around the surface as the rays for training are around the hull.
+            occupied = self.field.sdf.detach()[0, 0] < 1.5 * spec.spacing
+            near, far = occupied_spans(bundle.origins, bundle.directions, spec, occupied, True)
+            nears, fars = near[:, None], far[:, None]
+        within = torch.full((len(nears), samples), 0.5, device=nears.device)
         if self.training:
             within = torch.rand(within.shape, generator=self.generator, device=nears.device)
         distances = spread_distances(nears, fars, within)
-        seen = render_rays(
-            self.field, ray_bundle.origins, ray_bundle.directions, distances, self.sharpness
-        )
-        return {"rgb": seen.rgb, "accumulation": seen.accumulation}
+        return render_rays(self.field, bundle.origins, bundle.directions, distances, self.sharpness)
 
     @property
     def generator(self) -> torch.Generator:
@@ -150,11 +183,37 @@ class PartModel(Model):
             losses["variation"] = config.color_smoothing * self.field.color_variation()
         return losses
 
+    def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Tensor:
+        """Straight colour and opacity, (..., 4)."""
+        accumulation = outputs["accumulation"]
+        straight = outputs[output_name] / accumulation.clamp(min=1e-6)
+        return torch.cat([straight.clamp(max=1.0), accumulation], dim=-1)
+
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """Peak signal-to-noise ratio of rendered rays against their pixels, over black."""
-        target = batch["rgba"][:, :3] * batch["rgba"][:, 3:]
-        error = float((outputs["rgb"] - target).square().mean())
-        psnr = -10.0 * float(torch.log10(torch.tensor(max(error, 1e-10))))
-        return {"psnr": psnr}, {"rgb": outputs["rgb"]}
+        """How like a rendered view is to the given one; see ``image_metrics``."""
+        return image_metrics(outputs, batch["rgba"].to(outputs["rgb"].device))
+
+    def get_extra_state(self) -> Tensor:
+        """What a checkpoint holds besides the grids: their place, and how sharp the surface is.
+
+        Returns:
+            Origin, spacing and sharpness, five float64.
+        """
+        spec = self.field.spec
+        return torch.tensor([*spec.origin, spec.spacing, self.sharpness], dtype=torch.float64)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take the sharpness over; ``load_state_dict`` has read the rest."""
+        self.sharpness = float(state[4])
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Load a checkpoint, onto the grid that it was saved with."""
+        x, y, z, spacing, _ = (float(value) for value in state_dict["_extra_state"])
+        sdf = state_dict["field.sdf"]
+        spec = GridSpec((x, y, z), spacing, tuple(sdf.shape[2:]))
+        self.field = VoxelField(spec, sdf[0, 0].detach().cpu()).to(self.device)
+        return super().load_state_dict(state_dict, strict=strict, assign=assign)

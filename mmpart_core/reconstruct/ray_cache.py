@@ -1,6 +1,6 @@
 """All rays worth training on, with the stretch of each that may hold something."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float
@@ -44,6 +44,15 @@ class RayCache:
         """Number of rays."""
         return len(self.origins)
 
+    def to(self, device: torch.device | str) -> "RayCache":
+        """The same rays on another device."""
+        moved = {
+            each.name: getattr(self, each.name).to(device)
+            for each in fields(self)
+            if each.name != "missed"
+        }
+        return RayCache(**moved, missed=self.missed)
+
 
 def build_ray_cache(
     views: PosedViews, hull: VisualHull, spec: GridSpec, hull_sdf: Float[Tensor, "X Y Z"]
@@ -76,7 +85,9 @@ def build_ray_cache(
             "on_stride": (rows % 2 == 0) & (columns % 2 == 0),
         }
         forward_only = camera.projection == "perspective"
-        nears, fars = _spans(rays["origins"], rays["directions"], spec, occupied, forward_only)
+        nears, fars = occupied_spans(
+            rays["origins"], rays["directions"], spec, occupied, forward_only
+        )
         rays["nears"], rays["fars"] = nears[:, None], fars[:, None]
         kept = fars > nears
         missed.append(_missed_share(rays["rgba"][:, 3], kept))
@@ -91,33 +102,42 @@ def _missed_share(alpha: Float[Tensor, "P"], kept: Bool[Tensor, "P"]) -> float:
     return float((foreground & ~kept).sum()) / max(int(foreground.sum()), 1)
 
 
-def _spans(
+def occupied_spans(
     origins: Float[Tensor, "P 3"],
     directions: Float[Tensor, "P 3"],
     spec: GridSpec,
     occupied: Bool[Tensor, "X Y Z"],
     forward_only: bool,
 ) -> tuple[Float[Tensor, "P"], Float[Tensor, "P"]]:
-    """First and last distance at which each ray is in an occupied cell; 0, 0 where it never is."""
-    starts = torch.tensor(spec.origin)
-    counts = torch.tensor(spec.shape)
+    """First and last distance at which each ray is in an occupied cell; 0, 0 where it never is.
+
+    Args:
+        origins: of the rays, part frame.
+        directions: of the rays, per unit of distance.
+        spec: the grid.
+        occupied: cells, by their corner, that hold something.
+        forward_only: nothing behind a ray's origin counts.
+    """
+    device = origins.device
+    starts = torch.tensor(spec.origin, device=device)
+    counts = torch.tensor(spec.shape, device=device)
     # In units of the grid: corner (i, j, k) is at (i, j, k).
     local_origins = (origins - starts) / spec.spacing
     local_directions = directions / spec.spacing
-    strides = torch.tensor([spec.shape[1] * spec.shape[2], spec.shape[2], 1])
-    fractions = (torch.arange(_MARCH_STEPS) + 0.5) / _MARCH_STEPS
+    strides = (spec.shape[1] * spec.shape[2], spec.shape[2], 1)
+    fractions = (torch.arange(_MARCH_STEPS, device=device) + 0.5) / _MARCH_STEPS
     nears, fars = [], []
     for origin, direction in zip(
         local_origins.split(_CHUNK), local_directions.split(_CHUNK), strict=True
     ):
         enter, leave = _box_span(origin, direction, counts - 1, forward_only)
         step = (leave - enter).clamp(min=0.0) / _MARCH_STEPS
-        index = torch.zeros((len(origin), _MARCH_STEPS), dtype=torch.long)
+        index = torch.zeros((len(origin), _MARCH_STEPS), dtype=torch.long, device=device)
         distance = enter[:, None] + (leave - enter).clamp(min=0.0)[:, None] * fractions
         for axis in range(3):
             along = origin[:, axis : axis + 1] + direction[:, axis : axis + 1] * distance
-            cell = along.round_().long().clamp_(0, int(counts[axis]) - 1)
-            index += cell * int(strides[axis])
+            cell = along.round_().long().clamp_(0, spec.shape[axis] - 1)
+            index += cell * strides[axis]
         hit = occupied.reshape(-1)[index] & (leave > enter)[:, None]
         first = hit.int().argmax(dim=1)
         last = _MARCH_STEPS - 1 - hit.flip(1).int().argmax(dim=1)
@@ -125,7 +145,7 @@ def _spans(
         nears.append(torch.where(found, enter + (first - 0.5) * step, torch.zeros_like(enter)))
         fars.append(torch.where(found, enter + (last + 1.5) * step, torch.zeros_like(enter)))
     if not nears:
-        return torch.zeros(0), torch.zeros(0)
+        return torch.zeros(0, device=device), torch.zeros(0, device=device)
     return torch.cat(nears), torch.cat(fars)
 
 

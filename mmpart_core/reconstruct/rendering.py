@@ -20,11 +20,13 @@ class Rendered:
     Attributes:
         rgb: sRGB colour, premultiplied.
         accumulation: opacity.
+        depth: mean distance along the ray of the light that reaches its origin; 0 without any.
         visible: normalized positions (``VoxelField.normalized``) at which colour was sampled.
     """
 
     rgb: Float[Tensor, "R 3"]
     accumulation: Float[Tensor, "R 1"]
+    depth: Float[Tensor, "R 1"]
     visible: Float[Tensor, "Q 3"]
 
 
@@ -57,7 +59,32 @@ def render_rays(
     middle = 0.5 * (by_ray[ray, section] + by_ray[ray, section + 1])
     color = field.sample_color(middle) * weights.reshape(-1)[visible, None]
     rgb = torch.zeros((rays, 3), device=color.device).index_add(0, ray, color)
-    return Rendered(rgb, weights.sum(dim=1, keepdim=True), middle)
+    accumulation = weights.sum(dim=1, keepdim=True)
+    return Rendered(rgb, accumulation, _mean_distance(weights.detach(), distances), middle)
+
+
+def surface_normals(field: VoxelField, points: Float[Tensor, "P 3"]) -> Float[Tensor, "P 3"]:
+    """Unit normals of the distance field, by central differences over one grid spacing.
+
+    Args:
+        field: the field.
+        points: part frame.
+    """
+    half = 0.5 * field.spec.spacing * torch.eye(3, device=points.device)
+    slopes = [
+        field.sample_sdf(field.normalized(points + step))
+        - field.sample_sdf(field.normalized(points - step))
+        for step in half
+    ]
+    return torch.nn.functional.normalize(torch.stack(slopes, dim=1), dim=1)
+
+
+def _mean_distance(
+    weights: Float[Tensor, "R T"], distances: Float[Tensor, "R S"]
+) -> Float[Tensor, "R 1"]:
+    """Mean of the sections' middles by weight."""
+    middles = 0.5 * (distances[:, :-1] + distances[:, 1:])
+    return (weights * middles).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp(min=1e-6)
 
 
 def spread_distances(

@@ -198,29 +198,34 @@ class VoxelFieldTrainer:
         from mmpart_core.reconstruct.torch_threads import torch_threads
 
         with torch_threads(self._settings.threads):
-            return train_part(views, self._options(), seed)
+            return train_part(views, training_options(self._settings, self._device), seed)
 
-    def _options(self) -> TrainingOptions:
-        """The settings as the training code takes them."""
-        given = self._settings
-        return TrainingOptions(
-            steps=given.steps,
-            rays=given.rays,
-            samples=given.samples,
-            resolutions=(min(given.coarse_resolution, given.resolution), given.resolution),
-            slack_px=given.slack_px,
-            margin=given.margin,
-            convex_start=given.start == "convex",
-            sdf_rate=given.sdf_learning_rate,
-            color_rate=given.color_learning_rate,
-            sharpness=(given.first_sharpness, given.last_sharpness),
-            thin_widths=given.thin_widths,
-            mask_weight=given.mask_weight,
-            eikonal_weight=given.eikonal_weight,
-            laplacian_weights=(given.first_laplacian_weight, given.last_laplacian_weight),
-            color_smoothing=given.color_smoothing,
-            device=self._device,
-        )
+
+def training_options(given: Settings, device: str) -> TrainingOptions:
+    """The settings as the training code takes them.
+
+    Args:
+        given: the settings.
+        device: ``cpu`` or ``cuda``, as found.
+    """
+    return TrainingOptions(
+        steps=given.steps,
+        rays=given.rays,
+        samples=given.samples,
+        resolutions=(min(given.coarse_resolution, given.resolution), given.resolution),
+        slack_px=given.slack_px,
+        margin=given.margin,
+        convex_start=given.start == "convex",
+        sdf_rate=given.sdf_learning_rate,
+        color_rate=given.color_learning_rate,
+        sharpness=(given.first_sharpness, given.last_sharpness),
+        thin_widths=given.thin_widths,
+        mask_weight=given.mask_weight,
+        eikonal_weight=given.eikonal_weight,
+        laplacian_weights=(given.first_laplacian_weight, given.last_laplacian_weight),
+        color_smoothing=given.color_smoothing,
+        device=device,
+    )
 
 
 BACKEND = VoxelFieldTrainer

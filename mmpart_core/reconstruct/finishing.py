@@ -1,0 +1,99 @@
+"""From a trained field to what the stage gives: limited by the hull, with an honest word on it."""
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+
+from mmpart_core.reconstruct import extraction
+from mmpart_core.reconstruct.extraction import Agreement
+from mmpart_core.reconstruct.part_scene import PartScene
+from mmpart_core.reconstruct.protocol import TrainedField
+from mmpart_core.reconstruct.ray_cache import RayCache
+from mmpart_core.reconstruct.rendering import Rendered, render_rays, spread_distances
+from mmpart_core.reconstruct.voxel_field import VoxelField
+
+_EVALUATION_RAYS = 8192  # rendered at once: bounds memory, no more
+# Confidence below which, and share of a view's foreground without a ray above which, is warned of.
+# By hand.
+_LOW_CONFIDENCE = 0.5
+_MISSED_SHARE = 0.02
+
+
+def finish_field(
+    field: VoxelField,
+    scene: PartScene,
+    rays: RayCache,
+    *,
+    samples: int,
+    sharpness: float,
+    known: Bool[np.ndarray, "X Y Z"] | None = None,
+) -> TrainedField:
+    """Sample, limit and judge a field.
+
+    Args:
+        field: on the scene's fine grid, on the CPU.
+        scene: the part.
+        rays: its views' rays.
+        samples: per ray, to judge by.
+        sharpness: inverse surface width that the field is rendered with.
+        known: corners whose colour may be kept; all where none is given.
+    """
+    agreement, touched = _evaluate(field, rays, samples, sharpness)
+    grid = extraction.finish_grid(
+        scene.fine_spec,
+        torch.maximum(field.sdf.detach()[0, 0], scene.limit),
+        torch.sigmoid(field.color.detach()[0]).permute(1, 2, 3, 0),
+        touched if known is None else touched & known,
+    )
+    return TrainedField(
+        grid=grid,
+        train_psnr_db=agreement.psnr_db,
+        confidence=agreement.confidence,
+        warnings=(*scene.warnings, *_warnings(agreement, rays)),
+    )
+
+
+@torch.no_grad()
+def _evaluate(
+    field: VoxelField, rays: RayCache, samples: int, sharpness: float
+) -> tuple[Agreement, Bool[np.ndarray, "X Y Z"]]:
+    """Render every fourth pixel; the corners touched are those whose colour is known."""
+    index = torch.nonzero(rays.on_stride)[:, 0]
+    pieces: list[Rendered] = []
+    for some in index.split(_EVALUATION_RAYS):
+        within = torch.full((len(some), samples), 0.5)
+        distances = spread_distances(rays.nears[some], rays.fars[some], within)
+        pieces.append(
+            render_rays(field, rays.origins[some], rays.directions[some], distances, sharpness)
+        )
+    seen = Rendered(
+        torch.cat([piece.rgb for piece in pieces]),
+        torch.cat([piece.accumulation for piece in pieces]),
+        torch.cat([piece.depth for piece in pieces]),
+        torch.cat([piece.visible for piece in pieces]),
+    )
+    touched = extraction.touched_corners(field.spec, seen.visible)
+    return extraction.measure_agreement(rays, index, seen), touched
+
+
+def _warnings(agreement: Agreement, rays: RayCache) -> tuple[str, ...]:
+    """What the user should know about the views."""
+    warnings: list[str] = []
+    lost = [
+        f"view {view} ({share * 100.0:.0f} %)"
+        for view, share in enumerate(rays.missed)
+        if share > _MISSED_SHARE
+    ]
+    if lost:
+        warnings.append(
+            f"the other views leave no room for part of the foreground of {', '.join(lost)}; "
+            "the views disagree, and the shape is what they have in common"
+        )
+    if agreement.confidence < _LOW_CONFIDENCE:
+        warnings.append(
+            f"the shape agrees poorly with its views (silhouettes {agreement.silhouette_iou:.2f}, "
+            f"colours {agreement.psnr_db:.1f} dB): compare them in sheet.png; where the views "
+            "agree with each other, train finer (reconstruct.steps, reconstruct.resolution), where "
+            "not, isolate the part more cleanly or make other views"
+        )
+    return tuple(warnings)
