@@ -17,7 +17,9 @@ from flows.output_folder import local_folder
 from flows.run_log import RunLog
 from flows.stopping import exit_status, interruptible
 from mmpart_core.errors import ConfigError, InputError, MMPartError, StageFailedError
+from mmpart_core.output import wording
 from mmpart_core.output.bundle import write_bundle
+from mmpart_core.output.part_facts import gather_parts
 from mmpart_core.records import ObjectResult, PartFailure
 
 BROKEN_OFF, INCOMPLETE = 1, 3
@@ -119,5 +121,8 @@ def report(
         for wanted in ("object.glb", "index.html", "manifest.json"):
             if wanted in files:
                 out.print(files[wanted], markup=False, soft_wrap=True)
+        badly = wording.badly_fitting(gather_parts(result))
+        if badly:
+            console.print(f"note: {badly}", markup=False, highlight=False, soft_wrap=True)
     for line in failure_lines(result):
         console.print(line, markup=False, highlight=False, soft_wrap=True)

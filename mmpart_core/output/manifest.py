@@ -187,6 +187,7 @@ def _part(part: PartFacts) -> dict[str, Any]:
         "mesh": scrub(part.mesh_facts()),
         "placement": scrub(part.placement_facts()),
         "silhouette_iou": placement.silhouette_iou if placement else None,
+        "fits_image": part.fits_image,
         "warnings": [{"stage": stage, "message": scrub(text)} for stage, text in part.warnings()],
         "failure": _failure(part.failure) if part.failure else None,
     }

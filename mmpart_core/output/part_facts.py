@@ -17,6 +17,13 @@ from mmpart_core.records import (
 
 PartState = Literal["made", "failed", "not_made"]
 
+# Overlap (IoU) of a placed part's visible outline with its pixels in the image, below which the
+# user is told. Of 95 parts that the 'local' profile made of photographs and drawings, 89 have 0.85
+# or more and 6 have 0.79 or less: these are sunk into a part that the image shows behind them, or
+# cover one. Of 180 parts of known scenes 12 lie below 0.8: covered in the same way, too thin for
+# their views, or seen with a few pixels only.
+LEAST_SILHOUETTE_IOU = 0.8
+
 
 @dataclass(frozen=True)
 class PartFacts:
@@ -56,6 +63,16 @@ class PartFacts:
             return "made"
         return "failed" if self.failure is not None else "not_made"
 
+    @property
+    def fits_image(self) -> bool | None:
+        """Whether the placed part agrees with the image; None where this was not measured.
+
+        Two digits count, as everywhere that the overlap is shown.
+        """
+        if self.placement is None or self.placement.silhouette_iou is None:
+            return None
+        return round(self.placement.silhouette_iou, 2) >= LEAST_SILHOUETTE_IOU
+
     def warnings(self) -> list[tuple[str, str]]:
         """Stage and text of every warning about this part."""
         found: list[tuple[str, str]] = []
@@ -65,7 +82,17 @@ class PartFacts:
             found += [("mesh", text) for text in self.result.mesh.warnings]
         if self.placement is not None:
             found += [("assemble", text) for text in self.placement.warnings]
+            if self.fits_image is False:
+                found.append(("assemble", self._fit_warning(self.placement)))
         return found
+
+    def _fit_warning(self, placement: Placement) -> str:
+        return (
+            f"part {self.name!r}: fits the image badly: its outline and its pixels in the image "
+            f"overlap by {placement.silhouette_iou:.2f} (IoU), at least "
+            f"{LEAST_SILHOUETTE_IOU:.2f} expected; another part covers it or is covered by it, or "
+            "its shape or place is wrong; compare both in sheet.png"
+        )
 
     def digests(self) -> dict[str, Any]:
         """SHA-256 of every artifact of the part, by what it is."""

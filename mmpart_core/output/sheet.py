@@ -165,7 +165,7 @@ def _object_tiles(
 
 
 def _add_part(sheet: _Sheet, index: int, part: PartFacts, store: BlobStore) -> None:
-    color = _SOFT if part.result else _FAULT
+    color = _FAULT if part.result is None or part.fits_image is False else _SOFT
     sheet.text(
         [
             (f"{index}", 21, _SOFT, False),

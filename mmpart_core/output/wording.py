@@ -1,6 +1,9 @@
 """Short human readings of figures, shared by the page and the sheet."""
 
-from mmpart_core.output.part_facts import PartFacts
+from collections.abc import Iterable
+
+from mmpart_core.output.part_facts import LEAST_SILHOUETTE_IOU, PartFacts
+from mmpart_core.quoting import MAX_ITEMS, quoted
 from mmpart_core.records import ObjectResult
 
 
@@ -49,6 +52,25 @@ def told(message: str, component: str) -> str:
     return message
 
 
+def badly_fitting(parts: Iterable[PartFacts]) -> str:
+    """One line on the parts that do not agree with the image, worst first; empty where all do."""
+    found = [
+        (part.placement.silhouette_iou or 0.0, part.name)
+        for part in parts
+        if part.placement is not None and part.fits_image is False
+    ]
+    if not found:
+        return ""
+    shown = [f"{quoted(name, 60)} {share(iou)}" for iou, name in sorted(found)[:MAX_ITEMS]]
+    rest = f" and {len(found) - MAX_ITEMS} more" if len(found) > MAX_ITEMS else ""
+    verb = "fits" if len(found) == 1 else "fit"
+    return (
+        f"{plural(len(found), 'part')} {verb} the image badly (silhouette IoU below "
+        f"{share(LEAST_SILHOUETTE_IOU)}): {', '.join(shown)}{rest}; compare result and image in "
+        "sheet.png"
+    )
+
+
 def part_summary(part: PartFacts) -> str:
     """One line about a part: size and fit, or why it is not there."""
     if part.result is None:
@@ -61,4 +83,6 @@ def part_summary(part: PartFacts) -> str:
         pieces.append("not placed")
     elif part.placement.silhouette_iou is not None:
         pieces.append(f"silhouette IoU {share(part.placement.silhouette_iou)}")
+    if part.fits_image is False:
+        pieces.append("fits the image badly")
     return ", ".join(pieces)

@@ -39,6 +39,7 @@ def test_whole_run_then_cached_then_incomplete(
     assert "made in" not in second.stderr
     assert "4 of 4" in second.stdout
     assert "silhouette IoU" in second.stdout
+    assert "fit the image badly (silhouette IoU below 0.80): '" in second.stderr.splitlines()[-1]
     assert "complete: 2 parts; " in second.stdout
     table = second.stdout.partition(str(out))[0]
     assert max(len(line.rstrip()) for line in table.splitlines()) <= 80
