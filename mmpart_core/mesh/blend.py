@@ -9,6 +9,7 @@ from mmpart_core.geometry import cameras, transforms
 from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.geometry.render import RenderScene
+from mmpart_core.mesh.exposure import view_gains
 from mmpart_core.records import Camera
 
 # A view that sees the surface at a sharper angle than this says nothing reliable about it.
@@ -25,6 +26,9 @@ _FIELD_WEIGHT = 0.01
 _FIELD_VOTE = 0.3
 # Weight (cos^2) from which a view has a whole vote: a slanted view may still contradict.
 _FULL_VOTE = 0.25
+# Least channel from which a colour may be a highlight, and from which it counts as one: those have
+# half a vote. It settles ties alone; where all views show white, all of them have half.
+_SHINY = (0.8, 0.95)
 
 
 def blend_views(
@@ -37,7 +41,8 @@ def blend_views(
     """Colour of each point.
 
     Views weigh cos^2 of the angle they see the surface at, nothing where it is hidden or outside
-    the part's mask; colours far from what most agree on are turned down.
+    the part's mask. Views of different exposure are brought to their common one first (see
+    ``exposure``); colours far from what most agree on are turned down.
 
     Args:
         points: on the surface, part frame.
@@ -55,8 +60,10 @@ def blend_views(
         weights[index], colors[index] = _look(
             points, normals, scene, camera, views.rgba[index], field.spacing
         )
+    shiny = np.clip((colors.min(axis=-1) - _SHINY[0]) / (_SHINY[1] - _SHINY[0]), 0.0, 1.0)
+    votes = np.minimum(weights / _FULL_VOTE, 1.0) * (1.0 - shiny / 2.0)
+    colors /= view_gains(weights, colors)[:, None].astype(np.float32)
     base = field_colors(field, points).astype(np.float32)
-    votes = np.minimum(weights / _FULL_VOTE, 1.0)
     agreed = _mean(votes, colors, _FIELD_VOTE, base)
     trust, field_trust = np.ones_like(weights), np.ones(len(points))
     for _ in range(_ROUNDS):

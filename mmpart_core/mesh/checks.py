@@ -6,7 +6,7 @@ import numpy as np
 
 from mmpart_core.errors import StageError
 from mmpart_core.geometry.surface import TriangleMesh
-from mmpart_core.mesh import topology
+from mmpart_core.mesh import hygiene, topology
 
 # A tenth of a thousandth of the unit sphere's area: nothing that small can be seen.
 _LEAST_AREA = 1e-3
@@ -21,12 +21,14 @@ class SurfaceFacts:
         bodies: connected components.
         area: in squared part units.
         volume: enclosed volume in cubed part units; 0 where not watertight.
+        faults: what is not as it should be but leaves the surface usable, see ``hygiene``.
     """
 
     watertight: bool
     bodies: int
     area: float
     volume: float
+    faults: tuple[str, ...]
 
 
 def check_surface(mesh: TriangleMesh, component: str) -> SurfaceFacts:
@@ -54,6 +56,7 @@ def check_surface(mesh: TriangleMesh, component: str) -> SurfaceFacts:
         bodies=int(topology.body_labels(welded).max()) + 1,
         area=area,
         volume=float(welded.volume) if watertight else 0.0,
+        faults=hygiene.measure_surface(mesh).faults(),
     )
 
 

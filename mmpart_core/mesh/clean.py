@@ -42,8 +42,6 @@ def clean_surface(
     warnings: list[str] = []
     if not topology.is_closed(faces):
         vertices, faces = _close(vertices, faces)
-        if not topology.is_closed(faces):
-            warnings.append("the surface is not closed")
     mesh = topology.bare(vertices, faces)
     labels = topology.body_labels(mesh)
     areas, volumes = topology.body_sizes(mesh, labels)

@@ -13,6 +13,8 @@ from mmpart_core.mesh.simplify import simplify_surface
 from mmpart_core.mesh.unwrap import unwrap_surface
 
 _LITTLE_SEEN = 0.5
+# Mending what decimation pressed together adds a few faces.
+_OVER_BUDGET = 1.02
 
 
 def finish_surface(
@@ -47,6 +49,11 @@ def finish_surface(
         mesh, seen = bake.color_vertices(light, light_faces, field, views)
         colored = "vertex colours"
     warnings = list(clean.warnings)
+    if len(light_faces) > _OVER_BUDGET * settings.max_faces:
+        warnings.append(
+            f"{len(light_faces)} faces are kept of at most {settings.max_faces} wanted: fewer "
+            "would have opened the surface"
+        )
     if seen < _LITTLE_SEEN:
         warnings.append(f"only {seen:.0%} of the surface is seen by a view; the rest is a guess")
     return ExtractedSurface(

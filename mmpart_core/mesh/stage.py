@@ -7,7 +7,7 @@ from mmpart_core.records import PartMesh, RadianceField
 from mmpart_core.storage import codecs, glb
 from mmpart_core.storage.blob_store import BlobStore
 
-STAGE = Stage("mesh", 2)
+STAGE = Stage("mesh", 3)
 
 
 def mesh_part(
@@ -37,5 +37,5 @@ def mesh_part(
         volume=facts.volume,
         method=surface.method,
         truth=field.truth,
-        warnings=surface.warnings,
+        warnings=(*surface.warnings, *facts.faults),
     )
