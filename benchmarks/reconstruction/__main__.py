@@ -40,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
     add_run(commands.add_parser("run", help="make parts by methods, then report"))
     again = commands.add_parser("report", help="table and plots of rows that are there")
     again.add_argument("run", type=Path)
+    two = commands.add_parser("compare", help="two runs or methods, paired by part and seed")
+    two.add_argument("first", metavar="RUN[:METHOD]")
+    two.add_argument("second", metavar="RUN[:METHOD]")
     return top
 
 
@@ -50,7 +53,13 @@ def add_run(command: argparse.ArgumentParser) -> None:
     add("--output", type=Path, required=True, metavar="RUN")
     add("--work", type=Path, help="where truths are kept; by default 'views' beside RUN")
     add("--methods", nargs="*", default=list(methods.DEFAULT), help=", ".join(methods.NAMED))
-    add("--method", action="append", default=[], metavar="NAME:reconstruct.KEY=VALUE,mesh.KEY=..")
+    add(
+        "--method",
+        action="append",
+        default=[],
+        metavar="NAME:reconstruct.KEY=VALUE,mesh.KEY=..",
+        help="settings of one's own; also NAME:stock.model=nerfacto,stock.seconds=60",
+    )
     add("--only", action="append", default=[], metavar="OBJECT[/PART]")
     add("--every", type=int, default=1, metavar="K", help="take each Kth part")
     add("--sample", type=int, metavar="N", help="draw N parts, spread over the objects")
@@ -64,7 +73,8 @@ def add_run(command: argparse.ArgumentParser) -> None:
     add("--warp", type=float, default=0.0, metavar="PX", help="views that disagree")
     add("--wrong-view", choices=("none", "mirrored", "other"), default="none")
     add("--grey", action="store_true", help="grey ground and an imperfect matte")
-    add("--timeout", type=float, default=900.0, metavar="S", help="per part and method")
+    add("--timeout", type=int, default=900, metavar="S",
+        help="processor seconds per part and method")  # fmt: skip
     add("--jobs", type=int, default=1, help="parts side by side")
     add("--keep", action="store_true", help="keep the meshes, in RUN/meshes")
 
@@ -102,7 +112,7 @@ def make_all(options: argparse.Namespace) -> None:
         parts=choose(every_part, choice),
         all_parts=every_part,
         stock_parts=options.stock_parts,
-        timeout_s=options.timeout,
+        limit_s=options.timeout,
         jobs=options.jobs,
         keep=options.output / "meshes" if options.keep else None,
     )
@@ -117,10 +127,13 @@ def write_report(folder: Path) -> None:
     Raises:
         InputError: no rows are there.
     """
+    from benchmarks.reconstruction.plots import write_plots
+
     rows, condition = read_rows(folder), read_condition(folder)
     left_out = (folder / LEFT_OUT).read_text(encoding="utf-8").splitlines()
     text = tables.report(rows, condition, left_out)
     (folder / REPORT).write_text(text, encoding="utf-8")
+    write_plots(rows, folder)
     print(text)
 
 
@@ -130,8 +143,12 @@ def main() -> None:
     try:
         if options.command == "run":
             make_all(options)
-        else:
+        elif options.command == "report":
             write_report(options.run)
+        else:
+            from benchmarks.reconstruction.comparison import compare, read_side
+
+            print(compare(read_side(options.first), read_side(options.second)))
     except (MMPartError, ValidationError) as error:
         sys.exit(f"{error}")
 

@@ -97,7 +97,7 @@ def make(method: Method, views: PosedViews, seed: int) -> Made:
         return make_hull(views)
     from benchmarks.reconstruction.stock import make_by_stock_model
 
-    return make_by_stock_model(method.family, views, seed)
+    return make_by_stock_model(method.stock_options(), views, seed)
 
 
 def make_by_stages(method: Method, views: PosedViews, seed: int) -> Made:

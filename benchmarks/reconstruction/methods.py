@@ -6,17 +6,31 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mmpart_core import backends
 from mmpart_core.devices import check_device
 from mmpart_core.errors import ConfigError
 
-Family = Literal["stages", "hull", "nerfacto", "tensorf"]
-STOCK: tuple[Family, ...] = ("nerfacto", "tensorf")
+Family = Literal["stages", "hull", "stock"]
 _STAGES = ("reconstruct", "mesh")
+_PLACES = (*_STAGES, "stock")
 _KINDS = {"reconstruct": "nerfstudio", "mesh": "flexicubes"}
 _GPU = {"reconstruct": {"preset": "gpu", "device": "cuda"},
         "mesh": {"device": "cuda", "texture_size_px": 1024}}  # fmt: skip
+
+
+class StockOptions(BaseModel):
+    """Which of nerfstudio's own models, and how long it is trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: Literal["nerfacto", "tensorf"] = Field(default="tensorf", description="The model.")
+    steps: int = Field(default=300, ge=1, description="Batches, at most.")
+    rays: int = Field(default=1024, ge=64, description="Pixels per batch.")
+    seconds: float | None = Field(
+        default=None, gt=0.0, description="Processor seconds of training, at most."
+    )
 
 
 @dataclass(frozen=True)
@@ -27,7 +41,7 @@ class Method:
         name: how tables call it.
         family: the project's two stages, or an alternative.
         kinds: back-end of each stage.
-        settings: of each stage's back-end, as given.
+        settings: of each stage's back-end, as given; ``stock`` holds ``StockOptions``.
     """
 
     name: str
@@ -43,7 +57,7 @@ class Method:
     def definition(self) -> str:
         """All that the result depends on: a row of another definition is not this method's."""
         if self.family != "stages":
-            return self.family
+            return f"{self.family} {json.dumps(self.settings.get('stock', {}), sort_keys=True)}"
         words = [
             f"{backends.backend_version(stage, self.kinds[stage])} "  # pyright: ignore[reportArgumentType]
             + json.dumps(self.settings.get(stage, {}), sort_keys=True)
@@ -60,8 +74,23 @@ class Method:
         if self.family == "stages":
             for stage in _STAGES:
                 backends.check_usable(stage, self.kinds[stage], self.settings.get(stage, {}))  # pyright: ignore[reportArgumentType]
+        if self.family == "stock":
+            self.stock_options()
         if self.needs_cuda:
             check_device(self.name, "cuda")
+
+    def stock_options(self) -> StockOptions:
+        """What a stock model is told.
+
+        Raises:
+            ConfigError: an unknown option, or a value that does not fit.
+        """
+        try:
+            return StockOptions.model_validate(self.settings.get("stock", {}))
+        except ValidationError as error:
+            said = "; ".join(f"stock.{place}: {what}" for place, what in
+                             backends.faults_of(error, StockOptions))  # fmt: skip
+            raise ConfigError(f"--method {self.name}: {said}") from error
 
 
 NAMED = {
@@ -72,8 +101,12 @@ NAMED = {
         Method("ours-gpu", settings=_GPU),
         Method("ours-mc", kinds={**_KINDS, "mesh": "marching_cubes"}),
         Method("hull", "hull"),
-        Method("nerfacto", "nerfacto"),
-        Method("tensorf", "tensorf"),
+        Method(
+            "nerfacto",
+            "stock",
+            settings={"stock": {"model": "nerfacto", "steps": 160, "rays": 512}},
+        ),
+        Method("tensorf", "stock", settings={"stock": {"model": "tensorf", "steps": 300}}),
     )
 }
 DEFAULT = ("ours-cpu", "ours-preview", "hull")
@@ -82,7 +115,8 @@ DEFAULT = ("ours-cpu", "ours-preview", "hull")
 def parse_variant(text: str) -> Method:
     """``NAME:reconstruct.key=value,mesh.key=value`` as a method; ``kind`` names a back-end.
 
-    Values are YAML. What is not given is as in ``ours-cpu``.
+    Values are YAML. What is not given is as in ``ours-cpu``. ``NAME:stock.model=nerfacto,...``
+    trains a stock model; see ``StockOptions``.
 
     Raises:
         ConfigError: not of that form, or a name that is taken.
@@ -94,20 +128,23 @@ def parse_variant(text: str) -> Method:
             f"its own; {', '.join(NAMED)} are taken"
         )
     kinds = dict(_KINDS)
-    settings: dict[str, dict[str, Any]] = {stage: {} for stage in _STAGES}
+    settings: dict[str, dict[str, Any]] = {}
     for pair in filter(None, rest.split(",")):
         place, equals, value = pair.partition("=")
         stage, _, key = place.partition(".")
-        if not equals or stage not in _STAGES or not key:
+        if not equals or stage not in _PLACES or not key:
             raise ConfigError(
                 f"--method {name}: expected reconstruct.key=value or mesh.key=value, got '{pair}'"
             )
         given = yaml.safe_load(value)
-        if key == "kind":
+        if key == "kind" and stage in _STAGES:
             kinds[stage] = str(given)
         else:
-            settings[stage][key] = given
-    return Method(name, kinds=kinds, settings=settings)
+            settings.setdefault(stage, {})[key] = given
+    family: Family = "stock" if "stock" in settings else "stages"
+    if family == "stock" and len(settings) > 1:
+        raise ConfigError(f"--method {name}: a stock model has no settings of reconstruct and mesh")
+    return Method(name, family, kinds=kinds, settings=settings)
 
 
 def chosen_methods(names: Iterable[str], variants: Iterable[str]) -> list[Method]:

@@ -20,6 +20,7 @@ FIGURES = (
     *SCORES, "chamfer", "psnr_db", "color_psnr_db", "bodies", "faces", "train_cpu_s",
     "total_cpu_s", "train_wall_s", "total_wall_s", "peak_mb", "gpu_mb", "confidence",
 )  # fmt: skip
+CRASHED = "the process ended with status"  # no answer of the method: such a row is made again
 COLUMNS: list[str] = [*IDENTITY, "failed", *FIGURES]
 
 
@@ -76,7 +77,8 @@ class Rows:
         self._done: set[tuple[str, ...]] = set()
         if self._path.exists():
             with self._path.open(newline="", encoding="utf-8") as file:
-                self._done = {tuple(row[key] for key in IDENTITY) for row in csv.DictReader(file)}
+                for line in csv.DictReader(file):
+                    self._note(line)
 
     def has(self, part: KnownPart, method: Method, seed: int) -> bool:
         """Whether that row is there, by the same back-ends and settings."""
@@ -92,6 +94,10 @@ class Rows:
                 if new:
                     writer.writeheader()
                 writer.writerow(line)
+            self._note(line)
+
+    def _note(self, line: dict[str, Any]) -> None:
+        if not line["failed"].startswith(CRASHED):
             self._done.add(tuple(str(line[key]) for key in IDENTITY))
 
 

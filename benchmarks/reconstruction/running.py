@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,13 @@ from typing import Any
 from benchmarks.reconstruction import child
 from benchmarks.reconstruction.child import Job
 from benchmarks.reconstruction.condition import Condition
-from benchmarks.reconstruction.methods import STOCK, Method
+from benchmarks.reconstruction.methods import Method
 from benchmarks.reconstruction.parts import KnownPart, neighbour
-from benchmarks.reconstruction.rows import Rows, row_of
+from benchmarks.reconstruction.rows import CRASHED, Rows, row_of
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_PREPARE_TIMEOUT_S = 600.0
+_PREPARE_LIMIT_S = 600
+_PATIENCE = 30.0  # clock seconds per processor second of the limit: what waits that long hangs
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Plan:
         parts: in the order they are begun.
         all_parts: of the folder, for a view of another one.
         stock_parts: stock models run on so many of the first parts.
-        timeout_s: a method that takes longer on a part has failed there.
+        limit_s: a method that takes more processor seconds on a part has failed there.
         jobs: parts side by side.
         keep: folder for GLBs of all results; None keeps none.
     """
@@ -46,7 +48,7 @@ class Plan:
     parts: Sequence[KnownPart]
     all_parts: Sequence[KnownPart]
     stock_parts: int
-    timeout_s: float
+    limit_s: int
     jobs: int
     keep: Path | None = None
 
@@ -77,7 +79,7 @@ def part_rows(plan: Plan, number: int, part: KnownPart, rows: Rows) -> Iterator[
     """Rows of one part by all methods and seeds, those that are there already left out."""
     methods = [
         method for method in plan.methods
-        if method.family not in STOCK or number < plan.stock_parts
+        if method.family != "stock" or number < plan.stock_parts
     ]  # fmt: skip
     todo = [
         (method, seed) for method in methods for seed in plan.seeds
@@ -89,7 +91,7 @@ def part_rows(plan: Plan, number: int, part: KnownPart, rows: Rows) -> Iterator[
     if plan.condition.wrong_view == "other":
         wanted.append(neighbour(part, plan.all_parts))
     prepared = [
-        in_child(child.prepare, _PREPARE_TIMEOUT_S, plan.folder, each, plan.condition, plan.work)
+        in_child(child.prepare, _PREPARE_LIMIT_S, plan.folder, each, plan.condition, plan.work)
         for each in wanted
     ]
     failed = next((each["failed"] for each in prepared if "failed" in each), None)
@@ -102,27 +104,34 @@ def part_rows(plan: Plan, number: int, part: KnownPart, rows: Rows) -> Iterator[
             keep = plan.keep / method.name / f"{part.object_id}-{part.part}-{seed}.glb"
         other = prepared[1]["path"] if len(prepared) > 1 else None
         job = Job(part, method, seed, plan.condition, prepared[0]["path"], other, keep)
-        yield row_of(part, method, seed, in_child(child.perform, plan.timeout_s, job))
+        yield row_of(part, method, seed, in_child(child.perform, plan.limit_s, job))
 
 
-def in_child(work: Callable[..., None], timeout_s: float, *arguments: Any) -> dict[str, Any]:
-    """Answer of a fresh process; a reason under ``failed`` where it gave none in time."""
+def in_child(work: Callable[..., None], limit_s: int, *arguments: Any) -> dict[str, Any]:
+    """Answer of a fresh process; a reason under ``failed`` where it gave none.
+
+    Args:
+        work: called with the limit, the arguments, and the pipe for its answer.
+        limit_s: processor seconds it may take.
+        arguments: of ``work``.
+    """
     answer, reply = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=work, args=(*arguments, reply))
+    process = _CONTEXT.Process(target=work, args=(limit_s, *arguments, reply))
     process.start()
     reply.close()
-    found: dict[str, Any] = {"failed": f"took more than {timeout_s:g} s"}
+    found: dict[str, Any] | None = None
     with contextlib.closing(answer):
-        if answer.poll(timeout_s):
-            try:
+        if answer.poll(_PATIENCE * limit_s):
+            with contextlib.suppress(EOFError):
                 found = answer.recv()
-            except EOFError:
-                process.join()
-                found = {"failed": f"the process ended with status {process.exitcode}"}
         else:
             process.kill()
     process.join()
-    return found
+    if found is not None:
+        return found
+    if process.exitcode in (-signal.SIGXCPU, -signal.SIGKILL):
+        return {"failed": f"took more than {limit_s} processor seconds"}
+    return {"failed": f"{CRASHED} {process.exitcode}"}
 
 
 def row_line(row: dict[str, Any]) -> str:
