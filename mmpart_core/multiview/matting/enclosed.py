@@ -1,8 +1,9 @@
 """Ground that is seen through an object: between a chair's legs, inside a handle.
 
-A white patch within an outline is either ground or a white part of the object. Three kinds of
-evidence tell them apart: colour and flatness, how deep a tunnel it would be through the hull of
-the other views, and whether that tunnel would leave parts of other views without anything there.
+A white patch within an outline is either ground or a white part of the object. Two kinds of
+evidence tell them apart: how much it looks like ground (colour, flatness, a hard rim), and how
+deep a tunnel it would be through the hull of the other views. No view contradicts a tunnel as
+such: what surrounds it explains their outlines.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from scipy import ndimage
 
 from mmpart_core.images import colour, morphology
 from mmpart_core.multiview.matting.ground import Ground, steepness
-from mmpart_core.multiview.matting.outline_hull import OutlineHull, Witness
+from mmpart_core.multiview.matting.outline_hull import OutlineHull
 from mmpart_core.records import Camera
 
 # Set by hand on patches of 16 grids of Zero123++ v1.2. True holes differ from the ground by 0.15
@@ -28,7 +29,6 @@ _FLAT, _HARD_FLAT = 0.8, 1.4  # L*a*b* per pixel within a patch
 # looks less like ground, and must be shallower.
 _DEEP, _HARD_DEEP, _GLOW_DEEP = 6.0, 18.0, 5.0
 _GLOW_FLAT = 1.6
-_UNEXPLAINED = 0.15  # share of a patch's area that another view may lose by it
 _ROUNDS = 3  # holes found in one view make the tunnels of others shorter
 
 
@@ -67,13 +67,10 @@ def find_enclosed(
     """
     found = [np.zeros(ground.outside.shape, dtype=bool) for ground in grounds]
     outlines = tuple(~ground.outside for ground in grounds)
-    witnesses = OutlineHull(outlines, poses).witnesses(grounds)
     for _ in range(_ROUNDS):
         solid = tuple(line & ~hole for line, hole in zip(outlines, found, strict=True))
         hull = OutlineHull(solid, poses)
-        added = [
-            _holes(view, rgb[view], hull, grounds[view], witnesses) for view in range(len(rgb))
-        ]
+        added = [_holes(view, rgb[view], hull, grounds[view]) for view in range(len(rgb))]
         if not any(hole.any() for hole in added):
             break
         found = [hole | more for hole, more in zip(found, added, strict=True)]
@@ -85,7 +82,6 @@ def _holes(
     rgb: UInt8[np.ndarray, "H W 3"],
     hull: OutlineHull,
     ground: Ground,
-    witnesses: list[Witness],
 ) -> Bool[np.ndarray, "H W"]:
     """Patches of one view that are ground, judged by the hull so far."""
     found = np.zeros(ground.outside.shape, dtype=bool)
@@ -93,7 +89,7 @@ def _holes(
     for room in (near, near | ground.glow):
         room = room & hull.outlines[view] & ~found
         for patch in _patches(view, rgb, room, ground):
-            if _is_ground(patch, hull, witnesses):
+            if _is_ground(patch, hull):
                 found |= patch.mask
     return found
 
@@ -134,7 +130,7 @@ def _patch(
     )
 
 
-def _is_ground(patch: Patch, hull: OutlineHull, witnesses: list[Witness]) -> bool:
+def _is_ground(patch: Patch, hull: OutlineHull) -> bool:
     """Weigh the evidence for one patch."""
     alike = patch.distance < min(_FAR + _FAR_PX / patch.width_px, _FAR_MOST)
     hard = patch.contrast > _HARD
@@ -143,7 +139,4 @@ def _is_ground(patch: Patch, hull: OutlineHull, witnesses: list[Witness]) -> boo
     free, depth = hull.tunnel(patch.view, patch.mask, patch.width_px)
     if free > 0.5:
         return True
-    if depth > ((_HARD_DEEP if hard else _DEEP) if alike else _GLOW_DEEP):
-        return False
-    lost = hull.unexplained(patch.view, patch.mask, witnesses)
-    return lost < _UNEXPLAINED * patch.mask.sum()
+    return depth <= ((_HARD_DEEP if hard else _DEEP) if alike else _GLOW_DEEP)

@@ -27,6 +27,8 @@ _GLOW_SLOPE = 1.6  # L*a*b* per pixel; the edge of an object is steeper
 # From here the ground is all but white: a glow has no room there, and what is smooth and pale
 # beside the ground is a pale object.
 _WHITE_LIGHTNESS = 92.0
+# Overexposed ground in corners of a dark object: how dark, how near, and how far it is followed.
+_DARK, _DARK_PX, _CORNER_PX = 30.0, 4, 6
 # The decoder draws all views of a grid at once: what is cut at a view's edge bleeds so far into
 # its neighbour (seen on 5 of 16 grids).
 _BLEED_PX = 5
@@ -76,6 +78,18 @@ def find_ground(rgb: UInt8[np.ndarray, "H W 3"]) -> Ground:
         outside = _into_glow(outside, lab, glow)
     outside = ~_without_specks(~outside)
     return Ground(_rgb_from_lab(local), distance, glow, outside, threshold)
+
+
+def without_corners(mask: Bool[np.ndarray, "H W"], ground: Ground) -> Bool[np.ndarray, "H W"]:
+    """An object's mask without overexposed ground in its dark corners.
+
+    Args:
+        mask: what is not ground so far.
+        ground: of the same view.
+    """
+    near_dark = morphology.dilated(mask & (ground.distance > _DARK), _DARK_PX)
+    room = mask & ground.glow & near_dark
+    return mask & ~morphology.grown_within(~mask, room, _CORNER_PX)
 
 
 def border_of(height: int, width: int) -> Bool[np.ndarray, "H W"]:

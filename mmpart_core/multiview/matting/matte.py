@@ -6,7 +6,7 @@ from jaxtyping import UInt8
 from mmpart_core.errors import StageError
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.multiview.matting.enclosed import find_enclosed
-from mmpart_core.multiview.matting.ground import find_ground
+from mmpart_core.multiview.matting.ground import find_ground, without_corners
 from mmpart_core.multiview.matting.unmix import unmix
 from mmpart_core.records import Camera
 
@@ -32,7 +32,7 @@ def matte_views(rgb: UInt8[np.ndarray, "N H W 3"], poses: tuple[Camera, ...]) ->
     grounds = tuple(find_ground(view) for view in rgb)
     enclosed = find_enclosed(rgb, grounds, poses)
     rgba = [
-        unmix(view, ground.rgb, ~ground.outside & ~inner)
+        unmix(view, ground.rgb, without_corners(~ground.outside & ~inner, ground))
         for view, ground, inner in zip(rgb, grounds, enclosed, strict=True)
     ]
     return PosedViews(np.stack(rgba), poses)

@@ -1,52 +1,37 @@
 """The body that the outlines of posed views allow, asked along lines of sight."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mmpart_core.geometry import cameras, transforms
 from mmpart_core.images import morphology
-from mmpart_core.multiview.matting.ground import Ground
 from mmpart_core.records import Camera
 
 _SAMPLES = 96  # along a ray
 _REACH = 1.1  # radius of what is looked at: generated objects overshoot the unit sphere
 _AGREE_PX = 2  # by how much outlines are widened: views do not agree to the pixel
 _RAYS = 200  # of a patch, at most
-_STRIDE = 4  # of the pixels that must stay explained
-_SURE = 4.0  # times the ground's threshold: what differs so much is object
-_SURE_PX = 3  # and lies so far inside
-
-
-@dataclass(frozen=True)
-class Witness:
-    """Points on the lines of sight of pixels that are certainly object, within the hull.
-
-    Attributes:
-        view: whose pixels they are.
-        ray: index of the pixel that each point belongs to.
-        points: positions, object frame.
-        rays: how many pixels there are.
-    """
-
-    view: int
-    ray: Int[np.ndarray, " P"]
-    points: Float[np.ndarray, "P 3"]
-    rays: int
 
 
 @dataclass(frozen=True)
 class OutlineHull:
-    """Posed outlines without holes.
+    """Posed outlines, and the body that they have in common.
 
     Attributes:
-        outlines: what is not ground outside, per view.
+        outlines: what is not known to be ground, per view.
         poses: cameras, in the object's frame.
     """
 
     outlines: tuple[Bool[np.ndarray, "H W"], ...]
     poses: tuple[Camera, ...]
+
+    @cached_property
+    def widened(self) -> tuple[Bool[np.ndarray, "H W"], ...]:
+        """The outlines with room for what views disagree by."""
+        return tuple(morphology.dilated(outline, _AGREE_PX) for outline in self.outlines)
 
     def tunnel(
         self, view: int, patch: Bool[np.ndarray, "H W"], width_px: float
@@ -68,40 +53,6 @@ class OutlineHull:
         way = inside.mean(axis=1) * 2.0 * _REACH
         width = width_px * self._units_per_px(view)
         return float((way <= 0.0).mean()), float(np.median(way)) / width
-
-    def witnesses(self, grounds: tuple[Ground, ...]) -> list[Witness]:
-        """Every few pixels of each view that are certainly object, and where they may lie."""
-        found: list[Witness] = []
-        for view, ground in enumerate(grounds):
-            sure = morphology.eroded(~ground.outside, _SURE_PX)
-            sure &= ground.distance > _SURE * ground.threshold
-            rows, columns = np.nonzero(sure[::_STRIDE, ::_STRIDE])
-            points = self._along(view, rows * _STRIDE, columns * _STRIDE).reshape(-1, 3)
-            ray = np.repeat(np.arange(len(rows)), _SAMPLES)
-            inside = self._inside(points, skipped=view)
-            found.append(Witness(view, ray[inside], points[inside], len(rows)))
-        return found
-
-    def unexplained(
-        self, view: int, patch: Bool[np.ndarray, "H W"], witnesses: list[Witness]
-    ) -> float:
-        """Most pixels of another view that would show nothing if one saw through a patch.
-
-        Args:
-            view: where the patch is.
-            patch: its pixels.
-            witnesses: of all views.
-        """
-        drilled = morphology.eroded(patch, 1) if patch.sum() > 50 else patch
-        worst = 0.0
-        for witness in witnesses:
-            if witness.view == view or not witness.rays:
-                continue
-            gone = self._seen(view, drilled, witness.points, beyond=False)
-            before = np.bincount(witness.ray, minlength=witness.rays)
-            after = np.bincount(witness.ray[~gone], minlength=witness.rays)
-            worst = max(worst, float(((before > 0) & (after == 0)).sum()) * _STRIDE**2)
-        return worst
 
     def _units_per_px(self, view: int) -> float:
         """Object units per pixel at the origin."""
@@ -126,25 +77,19 @@ class OutlineHull:
     def _inside(self, points: Float[np.ndarray, "P 3"], skipped: int) -> Bool[np.ndarray, " P"]:
         """Which points all other views may see; beyond a frame a view says nothing."""
         inside = np.linalg.norm(points, axis=-1) < _REACH
-        for view, outline in enumerate(self.outlines):
+        for view, outline in enumerate(self.widened):
             if view != skipped:
-                wide = morphology.dilated(outline, _AGREE_PX)
-                inside &= self._seen(view, wide, points, beyond=True)
+                inside &= self._seen(view, outline, points)
         return inside
 
     def _seen(
-        self,
-        view: int,
-        mask: Bool[np.ndarray, "H W"],
-        points: Float[np.ndarray, "P 3"],
-        *,
-        beyond: bool,
+        self, view: int, mask: Bool[np.ndarray, "H W"], points: Float[np.ndarray, "P 3"]
     ) -> Bool[np.ndarray, " P"]:
-        """Which points project into a mask; ``beyond`` is the answer outside the frame."""
+        """Which points project into a mask, or outside the frame."""
         at, depth = cameras.project(self.poses[view], points)
         column, row = np.floor(at).astype(int).T
         height, width = mask.shape
         within = (column >= 0) & (column < width) & (row >= 0) & (row < height) & (depth > 0)
-        seen = np.full(len(points), beyond)
+        seen = np.full(len(points), True)
         seen[within] = mask[row[within], column[within]]
         return seen
