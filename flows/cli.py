@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from flows.cli_evaluate import add_commands
+from flows.cli_field import export_field
 from flows.cli_group import UNUSABLE, OneLineGroup
 from flows.cli_options import (
     ApprovedPlan,
@@ -101,6 +102,7 @@ def version() -> None:
 
 
 add_commands(app)
+app.command("export-field")(export_field)
 
 
 def main() -> None:

@@ -109,7 +109,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as opened:
             about = opened.metadata() or {}
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}
+            names: list[str] = opened.keys()
+            tensors = {name: opened.get_tensor(name) for name in names}
         if about.get("format") != FORMAT:
             raise InputError(
                 f"checkpoint '{path}': format {about.get('format')!r}, {FORMAT!r} expected; give "

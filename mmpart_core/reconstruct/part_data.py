@@ -87,7 +87,7 @@ class PartParserConfig(DataParserConfig):
     views: tyro.conf.Suppress[PosedViews | None] = None
     """Views in memory, in the part frame; they take the place of a folder."""
     fit_frame: bool = True
-    """Centre the subject in the unit sphere first; False where the folder's frame is that already."""
+    """Centre the subject in the unit sphere first; False for views in the part frame already."""
     slack_px: float = 1.5
     """By how many pixels masks are widened; raise it when views disagree."""
     margin: float = 0.02

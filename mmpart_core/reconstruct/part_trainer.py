@@ -5,9 +5,9 @@ Importing this module imports nerfstudio, which takes seconds.
 
 # ruff: noqa: E402 - nerfstudio imports torchvision, whose operators are to be declared before.
 
+import copy
 import logging
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -88,18 +88,18 @@ class PartTrainer(Trainer):
         return data
 
     def finished_field(self) -> TrainedField:
-        """The trained field, limited and judged; the model is on the CPU afterwards."""
-        model = self.model
-        device = model.device
-        trained = finish_field(
-            model.field.cpu(),
-            self.data.parsed.scene,
+        """The trained field, limited and judged; the model stays as it is."""
+        model, scene = self.model, self.data.parsed.scene
+        field = copy.deepcopy(model.field).cpu()
+        if field.spec != scene.fine_spec:  # stopped in the first half
+            field.refine(scene.fine_spec)
+        return finish_field(
+            field,
+            scene,
             self.data.rays,
             samples=model.config.samples,
             sharpness=model.sharpness_range[1],
         )
-        model.field.to(device)
-        return trained
 
     def save_checkpoint(self, step: int) -> None:
         """Save the state of training; see ``checkpoints``."""
@@ -199,8 +199,3 @@ def optimizer_configs(options: TrainingOptions) -> dict[str, dict[str, object]]:
 def used_device(wanted: str) -> str:
     """``cuda`` where it is wanted or nothing is said, and there; else ``cpu``."""
     return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def checkpoint_folder(config_file: Path, config: TrainerConfig) -> Path:
-    """Where a run's checkpoints are."""
-    return config_file.parent / config.relative_model_dir

@@ -46,6 +46,12 @@ def views_of() -> Callable[[trimesh.Trimesh, int], PosedViews]:
 
 
 @pytest.fixture(scope="session")
+def torus_mesh() -> trimesh.Trimesh:
+    """The torus."""
+    return torus()
+
+
+@pytest.fixture(scope="session")
 def torus_views() -> PosedViews:
     """The torus at 96 pixels."""
     return seen(colored(torus()), 96)
