@@ -13,7 +13,7 @@ HELD_OUT_PX = 320
 # Between the six training azimuths, at elevations that no training view has: azimuth, elevation.
 HELD_OUT_DEG = (
     (0.0, -15.0), (0.0, 50.0), (60.0, 40.0), (120.0, 0.0),
-    (180.0, -18.0), (180.0, 35.0), (240.0, 10.0), (300.0, 5.0),
+    (180.0, -15.0), (180.0, 35.0), (240.0, 10.0), (300.0, 5.0),
 )  # fmt: skip
 _HELD_OUT_FOV_DEG = 30.0
 _FIRST_AZIMUTH_DEG = 30.0

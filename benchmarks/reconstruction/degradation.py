@@ -93,11 +93,11 @@ def matted(
     per_px = rgba.shape[1] / _REFERENCE_PX
     coverage = rgba[..., 3:].astype(np.float64) / 255.0
     colors = rgba[..., :3] * coverage + GREY * (1.0 - coverage)
-    solid = ndimage.binary_fill_holes(rgba[..., 3] >= 128)
-    inward = np.asarray(ndimage.distance_transform_edt(solid))
-    outward = np.asarray(ndimage.distance_transform_edt(~np.asarray(solid)))
+    solid = np.asarray(ndimage.binary_fill_holes(rgba[..., 3] >= 128))
+    inward = np.asarray(ndimage.distance_transform_edt(solid)) - 0.5
+    outward = np.asarray(ndimage.distance_transform_edt(~solid)) - 0.5
     noise = _smooth_noise(rgba, _MATTE_SMOOTH_SHARE, rng)
-    distance = inward - outward + MATTE_PX * per_px * noise / np.abs(noise).max()
+    distance = np.where(solid, inward, -outward) + MATTE_PX * per_px * noise / np.abs(noise).max()
     alpha = (distance + 0.5).clip(0.0, 1.0)
     return np.rint(np.dstack([colors, 255.0 * alpha])).astype(np.uint8)
 

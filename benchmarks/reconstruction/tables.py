@@ -81,10 +81,10 @@ def report(rows: Sequence[Row], condition: Condition, left_out: Sequence[str]) -
         "## Methods",
         "\n".join(f"- {name}: `{text}`" for name, text in definitions(rows).items()),
     ]
-    failures = [f"- {row.method}: {row.part} (seed {row.seed}): {row.failed}"
+    failures = [f"{row.method}: {row.part} (seed {row.seed}): {row.failed}"
                 for row in rows if row.failed]  # fmt: skip
     for title, lines in (("## Failures", failures), ("## Left out", left_out)):
-        blocks += [title, "\n".join(lines)] if lines else []
+        blocks += [title, "\n".join(f"- {line}" for line in lines)] if lines else []
     return "\n\n".join(blocks) + "\n"
 
 

@@ -1,0 +1,307 @@
+"""The benchmark of reconstruct and mesh: its truths, figures and tables, and what it spoils."""
+
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import trimesh
+
+from mmpart_core.errors import ConfigError, InputError
+from mmpart_core.geometry import cameras, transforms
+from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.geometry.surface import TriangleMesh
+from mmpart_core.storage import glb
+
+Load = Callable[[str], ModuleType]
+POINTS = 20_000
+
+
+@pytest.fixture(scope="module")
+def load() -> Iterator[Load]:
+    """Imports a module of the benchmark, as it is imported from the repository's root."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parents[2]))
+        yield lambda name: importlib.import_module(f"benchmarks.reconstruction.{name}")
+
+
+@pytest.fixture
+def few_points(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("truth", "scoring"):
+        monkeypatch.setattr(load(name), "POINTS", POINTS)
+
+
+def surface(*bodies: trimesh.Trimesh) -> TriangleMesh:
+    """Bodies as one mesh in the unit sphere, each vertex in a colour of its place."""
+    joined = trimesh.util.concatenate(list(bodies))
+    vertices = np.asarray(joined.vertices) / np.linalg.norm(joined.vertices, axis=1).max()
+    colors = np.full((len(vertices), 4), 255, dtype=np.uint8)
+    colors[:, :3] = np.rint(127.5 + 100.0 * vertices)
+    return TriangleMesh(vertices, np.asarray(joined.faces, dtype=np.int64), colors=colors)
+
+
+def well() -> TriangleMesh:
+    """Four high walls round a floor that only a look from above reaches."""
+    walls = [((0.1, 1.0, 2.0), (s * 0.45, 0.0, 0.0)) for s in (-1, 1)]
+    walls += [((1.0, 0.1, 2.0), (0.0, s * 0.45, 0.0)) for s in (-1, 1)]
+    boxes = [trimesh.creation.box(size) for size, _ in walls]
+    for box, (_, place) in zip(boxes, walls, strict=True):
+        box.apply_translation(place)
+    floor = trimesh.creation.box((0.8, 0.8, 0.1))
+    floor.apply_translation((0.0, 0.0, -0.95))
+    return surface(*boxes, floor)
+
+
+def folder_of_boxes(folder: Path, objects: int, parts: int) -> Path:
+    for number in range(objects):
+        nodes: list[glb.GlbNode] = []
+        for part in range(parts):
+            box = trimesh.creation.box((1.0, 1.0, 1.0))
+            box.apply_translation((3.0 * part, 0.0, 0.0))
+            mesh = TriangleMesh(np.array(box.vertices), np.array(box.faces, dtype=np.int64))
+            nodes.append(glb.GlbNode(f"box {part}", mesh))
+        speck = TriangleMesh(0.001 * np.eye(3), np.array([[0, 1, 2]], dtype=np.int64))
+        data = glb.encode_glb([*nodes, glb.GlbNode("speck", speck)])
+        (folder / f"thing-{number}.glb").write_bytes(data)
+    return folder
+
+
+def test_samples_are_nested_and_spread_and_specks_are_named(load: Load, tmp_path: Path) -> None:
+    parts = load("parts")
+    found, left_out = parts.list_parts(folder_of_boxes(tmp_path, 4, 3))
+    assert len(found) == 12
+    assert len(left_out) == 4
+    assert left_out[0].startswith("thing-0/speck: 0.0")
+    samples = [parts.choose(found, parts.Choice(sample=count)) for count in (4, 6, 12)]
+    assert samples[1][:4] == samples[0]
+    assert samples[2][:6] == samples[1]
+    assert len({part.object_id for part in samples[0]}) == 4
+    assert sorted(samples[2]) == sorted(found)
+    only = parts.Choice(only=("thing-1/box 2", "thing-3"))
+    assert [str(part) for part in parts.choose(found, only)][:2] == [
+        "thing-1/box 2",
+        "thing-3/box 0",
+    ]
+    assert len(parts.choose(found, parts.Choice(every=5))) == 3
+    with pytest.raises(InputError, match="--only chair: no such object"):
+        parts.choose(found, parts.Choice(only=("chair",)))
+    assert parts.neighbour(found[0], found).object_id == "thing-1"
+    assert parts.neighbour(found[-1], found).object_id == "thing-0"
+
+
+@pytest.mark.parametrize("poses", ["v1.1", "v1.2"])
+def test_six_views_are_zero123pluss_and_none_is_held_out(load: Load, poses: str) -> None:
+    condition = load("condition")
+    version = "v1.1" if poses == "v1.1" else "v1.2"
+    six = condition.Condition(poses=version).training_cameras()
+    assert six == cameras.zero123plus_cameras(version, 320)
+    held_out = [axis(camera) for camera in condition.held_out_cameras()]
+    for views in range(2, 25):
+        for camera in condition.Condition(poses=version, views=views).training_cameras():
+            assert max(float(axis(camera) @ other) for other in held_out) < 0.999
+
+
+def axis(camera: object) -> np.ndarray:
+    return transforms.to_array(camera.world_from_camera)[:3, 2]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.usefixtures("few_points")
+def test_a_wells_floor_is_outer_surface_that_no_view_sees(load: Load) -> None:
+    known = load("truth").known_truth(well(), load("condition").Condition(size_px=160))
+    low, high = known.points[:, 2].min(), known.points[:, 2].max()
+    height = float(high - low)
+    on_floor = (np.abs(known.points[:, :2]) < 0.3 * height / 2.0).all(axis=1)
+    on_floor &= (known.points[:, 2] > low + 0.03 * height) & (
+        known.points[:, 2] < high - 0.5 * height
+    )
+    assert on_floor.sum() > 50
+    assert not known.seen[on_floor].any()
+    outside = np.abs(known.points[:, 0]) > 0.99 * np.abs(known.points[:, 0]).max()
+    assert known.seen[outside].mean() > 0.99
+    assert float(known.unit[0]) == pytest.approx(1.0 / height, rel=0.01)
+
+
+@pytest.mark.usefixtures("few_points")
+def test_the_truth_scores_full_and_a_moved_one_less(load: Load) -> None:
+    mesh = surface(trimesh.creation.box((1.0, 1.0, 1.5)))
+    known = load("truth").known_truth(mesh, load("condition").Condition(shading=0.0, size_px=160))
+    best, figures = load("scoring").score(
+        [TriangleMesh(mesh.vertices + 0.3, mesh.faces, colors=mesh.colors), mesh], known
+    )
+    assert best is mesh
+    assert figures["f_02"] > 0.9
+    assert figures["iou"] == 1.0
+    assert figures["psnr_db"] > 50.0
+    assert (figures["watertight"], figures["bodies"], figures["faces"]) == (1, 1, 12)
+    assert figures["recall_seen_02"] > 0.9
+    moved = TriangleMesh(mesh.vertices + np.array([0.06, 0.0, 0.0]), mesh.faces, colors=mesh.colors)
+    shape = load("scoring").shape_scores(moved, known)
+    assert shape["f_02"] < figures["f_02"] - 0.2
+    assert load("scoring").picture_scores(moved, known)["iou"] < 0.97
+
+
+def test_truths_are_drawn_once_and_kept_by_content(load: Load, tmp_path: Path) -> None:
+    parts, truth = load("parts"), load("truth")
+    folder = folder_of_boxes(tmp_path, 1, 1)
+    part, condition = parts.KnownPart("thing-0", "box 0"), load("condition").Condition(size_px=160)
+    path = truth.prepare_truth(folder, part, condition, tmp_path / "work")
+    written = path.stat().st_mtime_ns
+    assert truth.prepare_truth(folder, part, condition, tmp_path / "work") == path
+    assert path.stat().st_mtime_ns == written
+    spoilt = condition.model_copy(update={"warp_px": 2.0})
+    assert truth.truth_path(folder, part, spoilt, tmp_path / "work") == path
+    unlit = condition.model_copy(update={"shading": 0.0})
+    assert truth.truth_path(folder, part, unlit, tmp_path / "work") != path
+    assert truth.load_truth(path).rgba.shape == (6, 160, 160, 4)
+
+
+def test_a_warp_moves_pixels_as_far_as_it_says(load: Load) -> None:
+    degradation = load("degradation")
+    ramp = np.zeros((200, 200, 4), dtype=np.uint8)
+    ramp[..., 0], ramp[..., 1] = np.meshgrid(np.arange(200), np.arange(200))
+    ramp[..., 3] = 255
+    moved = degradation.warped(ramp, 4.0, np.random.default_rng(0))
+    inner = (slice(20, -20), slice(20, -20), slice(0, 2))
+    shift = np.linalg.norm(moved[inner].astype(float) - ramp[inner].astype(float), axis=-1)
+    per_px = 200 / 320
+    assert shift.max() <= (4.0 + 1.0) * per_px + 0.006 * 120 + 1.0
+    assert shift.mean() > 1.0
+
+
+def test_spoilt_views_are_seeded_and_only_as_asked(load: Load) -> None:
+    degradation, condition = load("degradation"), load("condition").Condition
+    rng = np.random.default_rng(1)
+    rgba = rng.integers(0, 256, (6, 160, 160, 4)).astype(np.uint8)
+    true = condition(size_px=160)
+    assert not true.degraded
+    assert np.array_equal(degradation.degrade(rgba, None, true, "a", 0), rgba)
+    wrong = condition(size_px=160, wrong_view="other")
+    other = np.zeros_like(rgba)
+    spoilt = degradation.degrade(rgba, other, wrong, "a", 0)
+    differs = [not np.array_equal(one, two) for one, two in zip(rgba, spoilt, strict=True)]
+    assert sum(differs) == 1
+    assert not spoilt[differs.index(True)].any()
+    warp = condition(size_px=160, warp_px=2.0)
+    first, again, next_seed = (degradation.degrade(rgba, None, warp, "a", s) for s in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, next_seed)
+
+
+def test_a_matte_is_off_by_little_and_takes_enclosed_ground_for_the_part(load: Load) -> None:
+    rows, columns = np.mgrid[0:160, 0:160] - 79.5
+    radius = np.hypot(rows, columns)
+    view = np.zeros((160, 160, 4), dtype=np.uint8)
+    view[(radius < 60) & (radius > 20)] = (200, 10, 10, 255)
+    cut = load("degradation").matted(view, np.random.default_rng(0))
+    assert (cut[radius < 18, 3] == 255).all()
+    assert np.abs(cut[radius < 18, :3].astype(int) - 127).max() <= 1
+    opaque = cut[..., 3] >= 128
+    assert opaque[radius < 58].all()
+    assert not opaque[radius > 62].any()
+    assert (opaque != (radius < 60)).any()
+
+
+def test_variants_are_checked_before_anything_is_made(load: Load) -> None:
+    methods = load("methods")
+    [variant] = methods.chosen_methods(
+        [], ["fine:reconstruct.steps=20,mesh.kind=marching_cubes,mesh.max_faces=500"]
+    )
+    assert variant.kinds == {"reconstruct": "nerfstudio", "mesh": "marching_cubes"}
+    assert variant.settings == {"reconstruct": {"steps": 20}, "mesh": {"max_faces": 500}}
+    assert "marching_cubes" in variant.definition()
+    assert variant.definition() != methods.NAMED["ours-mc"].definition()
+    [stock] = methods.chosen_methods([], ["t:stock.model=tensorf,stock.seconds=5"])
+    assert (stock.family, stock.stock_options().seconds) == ("stock", 5.0)
+    for wrong, told in {
+        "fine": "NAME:reconstruct.key=value",
+        "hull:mesh.max_faces=500": "are taken",
+        "a:mesh.max_faces": "got 'mesh.max_faces'",
+        "a:assemble.kind=layout": "got 'assemble.kind=layout'",
+        "a:mesh.max_facets=5": "max_facets",
+        "a:stock.model=neus": "stock.model",
+        "a:stock.steps=5,mesh.max_faces=500": "no settings of reconstruct",
+    }.items():
+        with pytest.raises(ConfigError, match=told):
+            methods.chosen_methods([], [wrong])
+    with pytest.raises(ConfigError, match="expected some of ours-cpu"):
+        methods.chosen_methods(["theirs"], [])
+
+
+def fill(load: Load, folder: Path, scores: dict[str, list[float | str]]) -> None:
+    """A run whose methods have these F-scores, or failures, on the parts of one object each."""
+    rows, parts, methods = load("rows"), load("parts"), load("methods")
+    run = rows.Rows(folder, load("condition").Condition())
+    for name, values in scores.items():
+        for number, value in enumerate(values):
+            part = parts.KnownPart(f"thing-{number}", "part")
+            answer: dict[str, object] = {"failed": value}
+            if isinstance(value, float):
+                answer = {figure: value for figure in rows.FIGURES}
+            run.append(rows.row_of(part, methods.NAMED[name], 0, answer))
+
+
+def test_a_run_goes_on_and_crashes_are_made_again(load: Load, tmp_path: Path) -> None:
+    rows, parts, methods = load("rows"), load("parts"), load("methods")
+    fill(load, tmp_path, {"hull": [0.5, "no body", f"{rows.CRASHED} 1"]})
+    run = rows.Rows(tmp_path, load("condition").Condition())
+    hull = methods.NAMED["hull"]
+    there = [run.has(parts.KnownPart(f"thing-{n}", "part"), hull, 0) for n in range(4)]
+    assert there == [True, True, False, False]
+    assert not run.has(parts.KnownPart("thing-0", "part"), hull, 1)
+    with pytest.raises(InputError, match="holds a run with other views"):
+        rows.Rows(tmp_path, load("condition").Condition(views=8))
+    last = rows.read_rows(tmp_path)[1]
+    assert (last.failed, last.figures["f_02"], "chamfer" in last.figures) == ("no body", 0.0, False)
+
+
+def test_reports_count_failures_and_comparisons_pair_parts(load: Load, tmp_path: Path) -> None:
+    rows, tables, comparison = load("rows"), load("tables"), load("comparison")
+    fill(load, tmp_path, {"hull": [0.5, 0.6, 0.7, "no body"], "ours-cpu": [0.6, 0.75, 0.8, 0.9]})
+    found = rows.read_rows(tmp_path)
+    text = tables.report(found, load("condition").Condition(), ["speck: too small"])
+    mean, median = (text.split(f"## {title}")[1] for title in ("Mean", "Median"))
+    assert "| hull | 4 | 25.0% | 0.450 |" in mean
+    assert "| ours-cpu | 4 | 0.0% | 0.762 |" in mean
+    assert "| hull | 4 | 25.0% | 0.550 |" in median
+    assert "- hull: thing-3/part (seed 0): no body" in text
+    assert "- speck: too small" in text
+    sides = [comparison.read_side(f"{tmp_path}:{name}") for name in ("hull", "ours-cpu")]
+    said = comparison.compare(*sides)
+    assert "4 pairs (part and seed) of 4 objects" in said
+    line = next(line for line in said.splitlines() if line.startswith("| F(0.02)"))
+    assert "| 4 | 0.4500 | 0.7625 | +0.3125 |" in line
+    assert line.endswith("| better |")
+    assert "| Chamfer | 3 |" in said
+    with pytest.raises(InputError, match="expected RUN:METHOD; methods of that run are hull, ours"):
+        comparison.read_side(str(tmp_path))
+
+
+def test_plots_are_written(load: Load, tmp_path: Path) -> None:
+    fill(load, tmp_path, {"hull": [0.5, 0.6, "no body"], "ours-cpu": [0.6, 0.75, 0.8]})
+    load("plots").write_plots(load("rows").read_rows(tmp_path), tmp_path)
+    for name in ("distributions.png", "cost.png"):
+        assert (tmp_path / name).stat().st_size > 10_000
+
+
+def test_a_process_without_an_answer_is_a_crash(load: Load) -> None:
+    running = load("running")
+    answer = running.in_child(time.sleep, 1)  # refuses the pipe it is given, and ends
+    assert answer == {"failed": f"{load('rows').CRASHED} 1"}
+
+
+@pytest.mark.usefixtures("few_points")
+def test_the_hull_of_true_views_is_near_a_convex_part(load: Load) -> None:
+    mesh = surface(trimesh.creation.icosphere(subdivisions=3))
+    condition = load("condition").Condition(size_px=160, views=12)
+    known = load("truth").known_truth(mesh, condition)
+    views = PosedViews(known.rgba, condition.training_cameras())
+    made = load("making").make(load("methods").NAMED["hull"], views, 0)
+    _, figures = load("scoring").score(made.meshes, known)
+    assert figures["f_02"] > 0.55
+    assert figures["iou"] > 0.9
+    assert figures["color_psnr_db"] > 25.0
+    assert made.cost.total_cpu_s >= made.cost.train_cpu_s == 0.0
+    assert made.cost.peak_mb > 50.0
