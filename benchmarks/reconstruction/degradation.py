@@ -15,7 +15,7 @@ from benchmarks.reconstruction.condition import Condition
 
 SHIFT_PX = 1.0
 SCALE = 0.006
-MATTE_PX = 1.5
+MATTE_PX = 1.0
 GREY = 127.0
 _REFERENCE_PX = 320.0
 _SMOOTH_SHARE = 0.08  # of the image: how slowly a displacement changes
@@ -87,8 +87,9 @@ def matted(
 ) -> UInt8[np.ndarray, "H W 4"]:
     """A view laid on grey and cut out again, imperfectly.
 
-    The outline is off by up to ``MATTE_PX`` pixels of a 320 px view, inward or outward, smoothly
-    along it; enclosed background is taken for the part; colours at the rim have grey in them.
+    The outline is off by ``MATTE_PX`` pixels of a 320 px view (root mean square), inward or
+    outward, smoothly along it; enclosed background is taken for the part; colours at the rim have
+    grey in them.
     """
     per_px = rgba.shape[1] / _REFERENCE_PX
     coverage = rgba[..., 3:].astype(np.float64) / 255.0
@@ -97,7 +98,7 @@ def matted(
     inward = np.asarray(ndimage.distance_transform_edt(solid)) - 0.5
     outward = np.asarray(ndimage.distance_transform_edt(~solid)) - 0.5
     noise = _smooth_noise(rgba, _MATTE_SMOOTH_SHARE, rng)
-    distance = np.where(solid, inward, -outward) + MATTE_PX * per_px * noise / np.abs(noise).max()
+    distance = np.where(solid, inward, -outward) + MATTE_PX * per_px * noise / noise.std()
     alpha = (distance + 0.5).clip(0.0, 1.0)
     return np.rint(np.dstack([colors, 255.0 * alpha])).astype(np.uint8)
 
