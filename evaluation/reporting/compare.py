@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float
 
+from evaluation.metric_facts import MetricFacts
 from evaluation.protocol import Level, Protocol
 from evaluation.reporting.bootstrap import BootstrapOptions, Interval, mean_intervals
 from evaluation.reporting.summary import (
@@ -21,7 +23,20 @@ from evaluation.reporting.wording import facts_of
 from evaluation.rows import ScoreRow
 from mmpart_core.errors import InputError
 
-Verdict = Literal["better", "worse", "no clear difference", "too few objects", "differs"]
+Verdict = Literal["better", "worse", "equal", "no clear difference", "too few objects", "differs"]
+MIN_OBJECTS = 6
+"""Below so many objects there is no verdict.
+
+Of n objects that all change the same way, a two-sided sign test says ``p = 2 / 2**n``: 6 is the
+least at which that is below 0.05 (.031; with 5 it is .063), whatever the sizes of the changes. A
+bootstrap of fewer is little more than their smallest and largest change.
+"""
+RELATIVE_FLOOR = 1e-6
+"""Changes of an item below this share of the metric's range count as none.
+
+Positions in files are 32-bit floats, good to about 1e-7 of an object's size: less than this is
+the rounding of how meshes were written, not work.
+"""
 ItemKey = tuple[str, str]
 Values = Mapping[ItemKey, Mapping[str, float]]
 
@@ -33,16 +48,19 @@ class MetricDifference:
     Attributes:
         metric: its name.
         pairs: items (parts, groups or objects) with a value in both.
+        objects: how many objects those items are of.
         lost: items in both runs with a value in one of them only.
         first_mean: over the pairs, failures at their worst.
         second_mean: the same of the second run.
-        difference: second minus first.
+        difference: second minus first; changes below ``RELATIVE_FLOOR`` count as 0.
         interval: of the difference, objects drawn with replacement.
-        verdict: of the second run against the first: what the interval shows.
+        verdict: of the second run against the first: what the interval shows; none with fewer
+            than ``MIN_OBJECTS``.
     """
 
     metric: str
     pairs: int
+    objects: int
     lost: int
     first_mean: float
     second_mean: float
@@ -202,32 +220,69 @@ def paired_differences(
         metric: [key for key in common if metric in left[key] and metric in right[key]]
         for metric in metrics
     }
-    differences: dict[str, dict[str, list[float]]] = {metric: {} for metric in metrics}
-    for metric, keys in shared.items():
-        for key in keys:
-            given = differences[metric].setdefault(key[0], [])
-            given.append(right[key][metric] - left[key][metric])
-    intervals = mean_intervals(differences, options)
-    found: list[MetricDifference] = []
-    for metric, keys in shared.items():
-        if not keys:
-            continue
-        sides = [np.array([side[key][metric] for key in keys]) for side in (left, right)]
-        difference = float((sides[1] - sides[0]).mean())
-        either = sum(metric in left[key] or metric in right[key] for key in common)
-        found.append(
-            MetricDifference(
-                metric, len(keys), either - len(keys), float(sides[0].mean()),
-                float(sides[1].mean()), difference, intervals[metric],
-                _verdict(intervals[metric], facts_of(metric, protocol).better),
-            )
-        )  # fmt: skip
-    return found
+    sides = {
+        metric: [np.array([side[key][metric] for key in keys]) for side in (left, right)]
+        for metric, keys in shared.items()
+        if keys
+    }
+    changes = {
+        metric: without_rounding(*both, facts_of(metric, protocol))
+        for metric, both in sides.items()
+    }
+    by_object: dict[str, dict[str, list[float]]] = {metric: {} for metric in sides}
+    for metric, found in changes.items():
+        for key, change in zip(shared[metric], found, strict=True):
+            by_object[metric].setdefault(key[0], []).append(float(change))
+    intervals = mean_intervals(by_object, options)
+    return [
+        MetricDifference(
+            metric,
+            pairs=len(shared[metric]),
+            objects=len(by_object[metric]),
+            lost=sum((metric in left[key]) != (metric in right[key]) for key in common),
+            first_mean=float(first.mean()),
+            second_mean=float(second.mean()),
+            difference=float(changes[metric].mean()),
+            interval=intervals[metric],
+            verdict=_verdict(
+                changes[metric], len(by_object[metric]), intervals[metric],
+                facts_of(metric, protocol).better,
+            ),
+        )
+        for metric, (first, second) in sides.items()
+    ]  # fmt: skip
 
 
-def _verdict(interval: Interval | None, better: str) -> Verdict:
-    if interval is None:
+def without_rounding(
+    first: Float[np.ndarray, "K"], second: Float[np.ndarray, "K"], facts: MetricFacts
+) -> Float[np.ndarray, "K"]:
+    """Second minus first; 0 where that is below ``RELATIVE_FLOOR`` of the metric's range.
+
+    The range is that from perfect to the worst value, 1 for shares, and for the rest (dB, seconds,
+    counts) the larger of the two values.
+
+    Args:
+        first: values of some items.
+        second: values of the same items.
+        facts: about the metric.
+    """
+    if facts.worst:
+        span = np.full(len(first), facts.worst)
+    elif facts.worst is not None and not facts.unit:
+        span = np.ones(len(first))
+    else:
+        span = np.maximum(np.abs(first), np.abs(second))
+    change = second - first
+    return np.where(np.abs(change) <= RELATIVE_FLOOR * span, 0.0, change)
+
+
+def _verdict(
+    changes: Float[np.ndarray, "K"], objects: int, interval: Interval | None, better: str
+) -> Verdict:
+    if interval is None or objects < MIN_OBJECTS:
         return "too few objects"
+    if not changes.any():
+        return "equal"
     if interval.low <= 0.0 <= interval.high:
         return "no clear difference"
     if better == "neither":

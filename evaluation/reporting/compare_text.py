@@ -6,7 +6,7 @@ import pandas as pd
 
 from evaluation.protocol import describe_protocol
 from evaluation.reporting.bootstrap import CONFIDENCE
-from evaluation.reporting.compare import LevelComparison
+from evaluation.reporting.compare import MIN_OBJECTS, LevelComparison
 from evaluation.reporting.summary_files import markdown_table
 from evaluation.reporting.wording import (
     arrow,
@@ -27,6 +27,7 @@ def comparison_frame(comparisons: Sequence[LevelComparison]) -> pd.DataFrame:
             "metric": metric.metric,
             "unit": facts_of(metric.metric, each.protocol).unit,
             "pairs": metric.pairs,
+            "objects": metric.objects,
             "only_first": each.only_first,
             "only_second": each.only_second,
             "without_value": metric.lost,
@@ -62,7 +63,8 @@ def comparison_markdown(
 
 def _block(each: LevelComparison, first: str, second: str) -> str:
     head = (
-        "metric", first, second, "difference", f"{CONFIDENCE:.0%} interval", f"{second} is", "n",
+        "metric", first, second, "difference", f"{CONFIDENCE:.0%} interval", "objects", "n",
+        f"{second} is",
     )  # fmt: skip
     lines = [
         (
@@ -71,8 +73,9 @@ def _block(each: LevelComparison, first: str, second: str) -> str:
             number(metric.second_mean),
             signed(metric.difference),
             interval_text(metric.interval),
-            metric.verdict,
+            str(metric.objects),
             str(metric.pairs),
+            metric.verdict,
         )
         for metric in each.metrics
     ]
@@ -80,4 +83,20 @@ def _block(each: LevelComparison, first: str, second: str) -> str:
         f"{each.pairs} paired; {each.only_first} only in {first}, {each.only_second} only in "
         f"{second}: those are in no mean."
     )
-    return f"### Level: {each.level}\n\n{counts}\n\n{markdown_table(head, lines)}"
+    said = "\n\n".join([counts, *verdict_words(each)])
+    return f"### Level: {each.level}\n\n{said}\n\n{markdown_table(head, lines)}"
+
+
+def verdict_words(each: LevelComparison) -> list[str]:
+    """Why a level has no verdicts, or not all of them; empty where it has."""
+    few = [metric for metric in each.metrics if metric.verdict == "too few objects"]
+    if not few:
+        return []
+    which = "No verdict" if len(few) == len(each.metrics) else "No verdict where it says so"
+    counts = sorted({metric.objects for metric in few})
+    given = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return [
+        f"{which}: at least {MIN_OBJECTS} objects in both runs are needed, there "
+        f"{'is' if counts == [1] else 'are'} {given}; an interval of so few only shows how far "
+        "they lie apart."
+    ]

@@ -25,6 +25,7 @@ class MetricSummary:
         mean: over those; failed rows count at the worst value unless the protocol averages over
             successes.
         interval: of that mean.
+        objects: how many objects those rows are of, which the interval was drawn from.
         successes: rows with a value that did not fail.
         success_mean: over successes only; None without any.
         median: over the rows of ``mean``.
@@ -34,6 +35,7 @@ class MetricSummary:
     count: int
     mean: float
     interval: Interval | None
+    objects: int
     successes: int
     success_mean: float | None
     median: float
@@ -183,6 +185,7 @@ def _metric(
         count=len(values),
         mean=float(values.mean()),
         interval=interval,
+        objects=len(by_object),
         successes=len(done),
         success_mean=float(done.mean()) if len(done) else None,
         median=float(np.median(values)),

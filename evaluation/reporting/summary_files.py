@@ -43,6 +43,7 @@ def summary_frame(summaries: Sequence[LevelSummary]) -> pd.DataFrame:
             "mean": each.mean,
             "low": each.interval.low if each.interval else None,
             "high": each.interval.high if each.interval else None,
+            "interval_objects": each.objects,
             "median": each.median,
             "successes": each.successes,
             "success_mean": each.success_mean,
@@ -69,6 +70,7 @@ def summary_json(summaries: Sequence[LevelSummary]) -> list[dict[str, Any]]:
                     "count": each.count,
                     "mean": each.mean,
                     "interval": [each.interval.low, each.interval.high] if each.interval else None,
+                    "interval_objects": each.objects,
                     "median": each.median,
                     "successes": each.successes,
                     "success_mean": each.success_mean,
@@ -110,12 +112,15 @@ def markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def _level_block(summary: LevelSummary) -> str:
-    head = ("metric", "mean", f"{CONFIDENCE:.0%} interval", "median", "n", SUCCESSES_LABEL)
+    head = (
+        "metric", "mean", f"{CONFIDENCE:.0%} interval", "objects", "median", "n", SUCCESSES_LABEL,
+    )  # fmt: skip
     lines = [
         (
             f"{metric_title(each.metric)} {arrow(each.metric, summary.protocol)}".strip(),
             number(each.mean),
             interval_text(each.interval),
+            str(each.objects),
             number(each.median),
             str(each.count),
             number(each.success_mean) if each.metric != FAILURE_RATE else "",
