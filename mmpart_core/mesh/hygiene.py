@@ -60,17 +60,18 @@ class SurfaceQuality:
 
     def faults(self) -> tuple[str, ...]:
         """What is not as it should be, in words."""
+        edges, pieces = _counted(self.open_edges, "edge"), _counted(self.turned_bodies, "piece")
         told: list[tuple[bool, str]] = [
-            (self.open_edges > 0, f"the surface is not closed: {self.open_edges} edges are open"),
+            (self.open_edges > 0, f"the surface is not closed: {edges} with one face"),
             (
                 self.tangled_edges > 0,
-                f"the surface is not closed: at {self.tangled_edges} edges more than two faces "
-                "meet, or two that are wound against each other",
+                f"the surface is not closed: {_counted(self.tangled_edges, 'edge')} where more "
+                "than two faces meet, or two that are wound against each other",
             ),
-            (self.turned_bodies > 0, f"{self.turned_bodies} pieces are turned inside out"),
+            (self.turned_bodies > 0, f"{pieces} turned inside out"),
             (
                 self.crumbs > 0,
-                f"{self.crumbs} loose pieces below {CRUMB_SHARE:.2%} of the part are left",
+                f"{_counted(self.crumbs, 'loose piece')} below {CRUMB_SHARE:.2%} of the part left",
             ),
             (
                 self.slivers > MOST_SLIVERS,
@@ -118,6 +119,10 @@ def measure_surface(mesh: TriangleMesh) -> SurfaceQuality:
         unfilled=atlas.unfilled(mesh.uv, mesh.faces, mesh.texture, SEAM_PX),
         flat_uv=float(np.mean(~has_tangents(mesh.vertices, mesh.faces, mesh.uv))),
     )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def triangle_quality(

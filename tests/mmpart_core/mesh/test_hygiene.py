@@ -1,0 +1,137 @@
+"""Each property of a finished surface, on a mesh that has it and on one that breaks it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import trimesh
+
+from mmpart_core.geometry.surface import TriangleMesh
+from mmpart_core.mesh import atlas, bake, checks, hygiene
+from mmpart_core.mesh.unwrap import unwrap_surface
+
+
+@pytest.fixture(scope="module")
+def ball() -> TriangleMesh:
+    """Unwrapped by xatlas, with a colour that changes along u and v, spread over the seams."""
+    shape = trimesh.creation.icosphere(subdivisions=3)
+    cut = unwrap_surface(np.array(shape.vertices), np.array(shape.faces, dtype=np.int64), 128)
+    width, height = cut.size_px
+    rows, columns = np.mgrid[:height, :width]
+    texture = np.stack([80 + rows // 2, 80 + columns // 2, np.full_like(rows, 90)], axis=-1)
+    filled = bake.texel_faces(cut)[0] >= 0
+    painted = np.where(filled[..., None], texture, 0).astype(np.uint8)
+    return TriangleMesh(cut.vertices, cut.faces, cut.uv, bake.spread(painted, filled))
+
+
+def faults(mesh: TriangleMesh) -> tuple[str, ...]:
+    return checks.check_surface(mesh, "ball").faults
+
+
+def with_body(mesh: TriangleMesh, scale: float, turned: bool = False) -> TriangleMesh:
+    """A second body beside the first one, in the same charts."""
+    faces = mesh.faces[:, ::-1] if turned else mesh.faces
+    return TriangleMesh(
+        np.concatenate([mesh.vertices, mesh.vertices * scale + 3.0]),
+        np.concatenate([mesh.faces, faces + len(mesh.vertices)]),
+        colors=np.full((2 * len(mesh.vertices), 4), 200, dtype=np.uint8),
+    )
+
+
+def test_a_sound_surface_has_no_faults(ball: TriangleMesh) -> None:
+    quality = hygiene.measure_surface(ball)
+    assert quality == hygiene.SurfaceQuality(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0)
+    assert faults(ball) == ()
+
+
+def test_open_edges_are_counted(ball: TriangleMesh) -> None:
+    assert "the surface is not closed: 3 edges with one face" in faults(
+        replace(ball, faces=ball.faces[1:])
+    )
+
+
+def test_a_face_wound_against_its_neighbours_is_told(ball: TriangleMesh) -> None:
+    faces = ball.faces.copy()
+    faces[0] = faces[0, ::-1]
+    (text,) = faults(replace(ball, faces=faces))
+    assert text.startswith("the surface is not closed: 3 edges where more")
+
+
+def test_an_edge_of_four_faces_is_told() -> None:
+    box = trimesh.creation.box((1.0, 1.0, 1.0))
+    vertices = np.concatenate([box.vertices, np.add(box.vertices, (1.0, 1.0, 0.0))])
+    faces = np.concatenate([box.faces, np.array(box.faces) + 8]).astype(np.int64)
+    colors = np.full((16, 4), 255, dtype=np.uint8)
+    quality = hygiene.measure_surface(TriangleMesh(vertices, faces, colors=colors))
+    assert (quality.open_edges, quality.tangled_edges) == (0, 1)
+
+
+def test_a_body_turned_inside_out_is_told(ball: TriangleMesh) -> None:
+    assert hygiene.measure_surface(with_body(ball, 0.5)).turned_bodies == 0
+    assert "1 piece turned inside out" in faults(with_body(ball, 0.5, turned=True))
+
+
+def test_crumbs_are_told(ball: TriangleMesh) -> None:
+    assert faults(with_body(ball, 0.02)) == ()
+    (text,) = faults(with_body(ball, 0.005))
+    assert text == "1 loose piece below 0.01% of the part left"
+
+
+def test_slivers_are_told(ball: TriangleMesh) -> None:
+    squeezed = replace(ball, vertices=ball.vertices * (1.0, 1.0, 0.002))
+    assert any("slivers, at most 2%" in text for text in faults(squeezed))
+
+
+def test_quality_of_known_triangles() -> None:
+    vertices = np.array([[0, 0, 0], [1, 0, 0], [0.5, np.sqrt(0.75), 0], [2, 0, 0], [0, 1, 0]])
+    faces = np.array([[0, 1, 2], [0, 1, 3], [0, 1, 4]])
+    np.testing.assert_allclose(
+        hygiene.triangle_quality(vertices.astype(float), faces),
+        [1.0, 0.0, np.sqrt(3) / 2],
+        atol=1e-12,
+    )
+
+
+def test_charts_that_overlap_are_told(ball: TriangleMesh) -> None:
+    """One face's uv laid over another chart."""
+    uv = ball.uv.copy()
+    uv[:] = 0.5 + (uv - 0.5) * 0.9
+    moved = ball.faces[: len(ball.faces) // 10]
+    uv[np.unique(moved)] += 0.2
+    assert atlas.overlap(ball.uv, ball.faces, (128, 128)) == 0.0
+    assert any("charts overlap" in text for text in faults(replace(ball, uv=uv)))
+
+
+def test_cover_of_known_triangles() -> None:
+    """Two halves of a square share an edge and nothing else; a third triangle lies on both."""
+    uv = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    halves = np.array([[0, 1, 2], [0, 2, 3]])
+    counts = atlas.cover_counts(uv, halves, (9, 9))
+    assert counts.max() == 1
+    assert int((counts == 0).sum()) == 9  # the centres on the diagonal
+    assert atlas.cover_counts(uv, halves[:1], (4, 2))[1].tolist() == [0, 1, 1, 1]
+    twice = np.concatenate([halves, [[0, 1, 3]]])
+    assert atlas.overlap(uv, twice, (64, 64)) == pytest.approx(0.5, abs=0.02)
+
+
+def test_seams_that_are_not_filled_are_told(ball: TriangleMesh) -> None:
+    height, width = ball.texture.shape[:2]
+    covered = atlas.cover_counts(ball.uv, ball.faces, (width, height)) > 0
+    black = np.where(covered[..., None], ball.texture, 0).astype(np.uint8)
+    assert any("seams show" in text for text in faults(replace(ball, texture=black)))
+
+
+def test_faces_without_tangents_are_told(ball: TriangleMesh) -> None:
+    uv = ball.uv.copy()
+    uv[ball.faces[:20, 1]] = uv[ball.faces[:20, 0]]
+    assert any("no tangents" in text for text in faults(replace(ball, uv=uv)))
+
+
+def test_tangents_run_along_u() -> None:
+    """A face has tangents unless its uv, or its corners, lie on a line."""
+    corners = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [2.0, 0.0, 0.0]])
+    faces = np.array([[0, 1, 2], [0, 1, 3]])
+    square = np.array([[0.0, 0.0], [0.5, 0.0], [0.0, 0.5], [0.3, 0.3]])
+    assert hygiene.has_tangents(corners, faces, square).tolist() == [True, False]
+    flat = np.array([[0.0, 0.0], [0.5, 0.5], [0.25, 0.25], [0.3, 0.1]])
+    assert hygiene.has_tangents(corners, faces[:1], flat).tolist() == [False]
