@@ -7,7 +7,8 @@ InstantMesh's generator, whose objects fit the unit cube instead of the unit sph
 stand nearer, so that the object fits again. Views named by ``--hold`` (``--loo``: each) are, one
 at a time, left out of training and compared with the mesh of the others: colours over both
 silhouettes on mid grey (PSNR), and silhouettes (IoU). OUTPUT gets a PNG per grid and ``rows.csv``,
-a row per training; those that are there for the same settings are not made again.
+a row per training; those that are there for the same settings are not made again. Sheets carry no
+settings in their names: give each choice of them a folder of its own.
 ``--truth OBJECTS`` prints how rough the surfaces of known objects are.
 """
 
@@ -21,9 +22,9 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image
 
 from benchmarks.grid_sheet import camera_at, draw_grid_sheet, over
 from benchmarks.surface_roughness import bump_angle_deg, face_angle_deg
@@ -57,10 +58,8 @@ COLUMNS = ("grid", "settings", "held", *FIGURES, "warnings", "failed")
 
 def read_grid(path: Path) -> UInt8[np.ndarray, "6 S S 3"]:
     """The six views of a grid file, sRGB."""
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise SystemExit(f"{path}: expected a picture, and it does not read as one")
-    return cut_grid(np.ascontiguousarray(pixels[..., ::-1]))
+    with Image.open(path) as picture:
+        return cut_grid(np.array(picture.convert("RGB")))
 
 
 def grid_distance(views: UInt8[np.ndarray, "6 S S 3"]) -> float:
@@ -129,7 +128,7 @@ def grid_row(path: Path, output: Path, settings: dict[str, dict[str, Any]]) -> d
     }
     title = "  ".join([_name(path), *(f"{key} {row[key]}" for key in list(row)[:6])])
     sheet = draw_grid_sheet(views, mesh, title, grid_distance(opaque))
-    cv2.imwrite(str(output / f"{_name(path)}.png"), sheet[..., ::-1])
+    Image.fromarray(sheet).save(output / f"{_name(path)}.png")
     return row
 
 
@@ -201,21 +200,26 @@ def _run(options: argparse.Namespace, table: Path) -> None:
         for path in sorted(options.folder.glob("**/*_grid.png"))
         if not options.grids or _name(path) in options.grids
     ]
-    for held, path in [(held, path) for held in ("", *options.hold) for path in paths]:
-        same = {"grid": _name(path), "settings": named, "held": str(held)}
+    views: list[int | None] = [None, *options.hold]
+    for held, path in [(held, path) for held in views for path in paths]:
+        same = {
+            "grid": _name(path),
+            "settings": named,
+            "held": "" if held is None else str(held),
+        }
         if tuple(same.values()) in done:
             continue
         try:
             row = (
                 grid_row(path, options.output, settings)
-                if held == ""
+                if held is None
                 else held_row(path, held, settings)
             )
         except MMPartError as error:
             row = {"failed": str(error)}
         new = not table.exists()
         with table.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
+            writer: csv.DictWriter[str] = csv.DictWriter(file, COLUMNS)
             if new:
                 writer.writeheader()
             writer.writerow({**same, **row})

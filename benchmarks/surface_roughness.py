@@ -3,7 +3,7 @@
 import numpy as np
 import trimesh
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from evaluation import functional
 
@@ -50,7 +50,7 @@ def bump_angle_deg(
     if outer:
         seen = functional.seen_from_outside(vertices, faces, points)
         points, normals = points[seen], normals[seen]
-    distance, index = cKDTree(points).query(points, k=_NEIGHBOURS + 1, distance_upper_bound=NEAR)
+    distance, index = KDTree(points).query(points, k=_NEIGHBOURS + 1, distance_upper_bound=NEAR)
     found = np.isfinite(distance[:, 1:])
     index = np.where(found, index[:, 1:], 0)
     cosine = (normals[:, None] * normals[index]).sum(axis=-1)
