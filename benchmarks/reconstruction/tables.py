@@ -81,6 +81,12 @@ def report(rows: Sequence[Row], condition: Condition, left_out: Sequence[str]) -
         "## Methods",
         "\n".join(f"- {name}: `{text}`" for name, text in definitions(rows).items()),
     ]
+    shared = common_rows(rows)
+    if 0 < len(shared) < len(rows):
+        blocks[3:3] = [
+            f"## Mean of the {len({(row.part, row.seed) for row in shared})} that all methods have",
+            _block(shared, lambda values, _: statistics.fmean(values)),
+        ]
     failures = [f"{row.method}: {row.part} (seed {row.seed}): {row.failed}"
                 for row in rows if row.failed]  # fmt: skip
     for title, lines in (("## Failures", failures), ("## Left out", left_out)):
@@ -91,6 +97,15 @@ def report(rows: Sequence[Row], condition: Condition, left_out: Sequence[str]) -
 def definitions(rows: Sequence[Row]) -> dict[str, str]:
     """Methods in the order in which they came, and what each is."""
     return {row.method: row.definition for row in rows}
+
+
+def common_rows(rows: Sequence[Row]) -> list[Row]:
+    """Rows of the parts and seeds that every method has a row for: what can be compared."""
+    methods: dict[tuple[KnownPart, int], set[str]] = {}
+    for row in rows:
+        methods.setdefault((row.part, row.seed), set()).add(row.method)
+    everywhere = set(definitions(rows))
+    return [row for row in rows if methods[row.part, row.seed] == everywhere]
 
 
 def values_of(rows: Sequence[Row], method: str, figure: str) -> list[float]:

@@ -279,6 +279,15 @@ def test_reports_count_failures_and_comparisons_pair_parts(load: Load, tmp_path:
         comparison.read_side(str(tmp_path))
 
 
+def test_methods_on_other_parts_are_compared_on_what_they_share(load: Load, tmp_path: Path) -> None:
+    fill(load, tmp_path, {"hull": [0.2, 0.6, 0.7], "tensorf": [0.8]})
+    found = load("rows").read_rows(tmp_path)
+    text = load("tables").report(found, load("condition").Condition(), [])
+    shared = text.split("## Mean of the 1 that all methods have")[1].split("##")[0]
+    assert "| hull | 1 | 0.0% | 0.200 |" in shared
+    assert "| tensorf | 1 | 0.0% | 0.800 |" in shared
+
+
 def test_plots_are_written(load: Load, tmp_path: Path) -> None:
     fill(load, tmp_path, {"hull": [0.5, 0.6, "no body"], "ours-cpu": [0.6, 0.75, 0.8]})
     load("plots").write_plots(load("rows").read_rows(tmp_path), tmp_path)
