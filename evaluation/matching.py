@@ -11,6 +11,11 @@ from evaluation.functional.counts import plain_name
 from evaluation.protocol import Matching
 
 PairScore = Callable[[str, str], float]
+NAME_BENEFIT = 0.05
+"""How much better another part must fit before a name is disbelieved; fits go from 0 to 1.
+
+Samples of coinciding or symmetric parts fit each other alike, up to chance.
+"""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,41 @@ def match_names(truth: Sequence[str], prediction: Sequence[str]) -> dict[str, st
         if name not in pairs and free.get(plain_name(name)):
             pairs[name] = free[plain_name(name)].pop(0)
     return pairs
+
+
+@dataclass(frozen=True)
+class NameCheck:
+    """Whether names stand on the shapes they belong to.
+
+    Attributes:
+        named: true part -> the prediction that bears its name; parts without are left out.
+        fitting: true part -> the prediction that shapes give it, or None.
+        fit: true and predicted name -> how well they fit, 0 to 1.
+    """
+
+    named: dict[str, str]
+    fitting: dict[str, str | None]
+    fit: PairScore
+
+
+def check_names(truth: Sequence[str], prediction: Sequence[str], fit: PairScore) -> NameCheck:
+    """Pair all parts by how well they fit, whatever paired them for scoring (Hungarian).
+
+    A name is believed unless another part fits better by more than ``NAME_BENEFIT``; so it is
+    where nothing fits.
+
+    Args:
+        truth: names of the true parts.
+        prediction: names of the predicted parts.
+        fit: true and predicted name -> 0 to 1; called for every pair.
+    """
+    named = match_names(truth, prediction)
+
+    def score(true: str, predicted: str) -> float:
+        return fit(true, predicted) + (NAME_BENEFIT if named.get(true) == predicted else 0.0)
+
+    found = best_assignment(truth, prediction, score)
+    return NameCheck(named, {name: found.get(name) for name in truth}, fit)
 
 
 def best_assignment(

@@ -31,6 +31,8 @@ class ScoreRow(Record):
         missing: at object level, true parts without a usable prediction.
         surplus: at object level, predicted parts that nothing true was paired with.
         issues: at object level, what is wrong with the data, each with its file.
+        hints: at object level, signs that axes, scale or names are not what they are said to be,
+            each with its file; they change no score.
         protocol: everything the values depend on.
     """
 
@@ -49,6 +51,7 @@ class ScoreRow(Record):
     missing: tuple[str, ...] = ()
     surplus: tuple[str, ...] = ()
     issues: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
     protocol: Protocol
 
     def flat(self) -> dict[str, Any]:
@@ -59,7 +62,8 @@ class ScoreRow(Record):
                         "matched_by", "state", "reason")
         }  # fmt: skip
         lists = {
-            key: "; ".join(getattr(self, key)) for key in ("flags", "missing", "surplus", "issues")
+            key: "; ".join(getattr(self, key))
+            for key in ("flags", "missing", "surplus", "issues", "hints")
         }
         unscored = "; ".join(f"{metric}: {why}" for metric, why in self.unscored.items())
         return {

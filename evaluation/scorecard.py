@@ -1,6 +1,7 @@
 """One object under one protocol -> score rows, failures included."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from evaluation.alignment import frame_from_truth, longest_side
 from evaluation.appearance import (
@@ -13,7 +14,7 @@ from evaluation.appearance import (
 )
 from evaluation.functional.boxes import bbox_iou
 from evaluation.functional.counts import label_of, plain_name
-from evaluation.matching import match_parts
+from evaluation.matching import NameCheck, check_names, match_parts
 from evaluation.objects import GroundTruthObject, Prediction, describe_issue
 from evaluation.protocol import MMPART, Level, Protocol
 from evaluation.rows import RowState, ScoreRow
@@ -23,7 +24,6 @@ from evaluation.scoring.context import (
     PreparedPair,
     compare,
     prepare_pair,
-    suspect_frame,
 )
 from evaluation.scoring.part import part_metric_names, score_part
 from evaluation.scoring.whole import (
@@ -33,6 +33,7 @@ from evaluation.scoring.whole import (
     together_metric_names,
     union_metric_names,
 )
+from evaluation.suspicions import suspect_frame, suspect_names
 
 NO_PREDICTION = "there is no prediction of this object"
 NO_TRUTH = "no part of the truth is usable"
@@ -178,7 +179,8 @@ class _Card:
             update={
                 "missing": tuple(missing),
                 "surplus": self.pairing.surplus if self.protocol.matching != "none" else (),
-                "issues": tuple(self._issues()),
+                "issues": tuple(describe_issue(issue) for issue in self.pair.issues()),
+                "hints": tuple(self._hints()),
             }
         )
 
@@ -187,7 +189,7 @@ class _Card:
             self._fail(into, together_metric_names(self.protocol))
             return
         score_independence(self.comparison, self.pair, failed, into)
-        score_counts(self.pair, self.pairing, into)
+        score_counts(self.pair, self.pairing, self.names.fitting, into)
 
     def _score_appearance(self, made: Sequence[str], into: Collected) -> None:
         if self.appearance is not None:
@@ -238,11 +240,28 @@ class _Card:
         moved = self.pair.made.parts[predicted].moved_bounds(self.comparison.placed)
         return bbox_iou(*moved, *self.pair.truth.parts[true].bounds)
 
-    def _issues(self) -> list[str]:
-        issues = self.pair.issues()
-        if self.comparison is not None:
-            issues += suspect_frame(self.comparison)
-        return [describe_issue(issue) for issue in issues]
+    def _pair_fit(self, true: str, predicted: str) -> float:
+        """How well a part fits: fine agreement and, where parts stand apart, that of their boxes.
+
+        An F-score at a small distance is 0 for coarse work; boxes still tell left from right.
+        """
+        return (self._pair_f_score(true, predicted) + self._pair_box_iou(true, predicted)) / 2.0
+
+    @cached_property
+    def names(self) -> NameCheck:
+        """Whether the parts' names stand on the right shapes."""
+        return check_names(list(self.pair.truth.parts), list(self.pair.made.parts), self._pair_fit)
+
+    def _hints(self) -> list[str]:
+        if self.comparison is None:
+            return []
+        found = suspect_frame(self.comparison)
+        if not found and self.protocol.takes("names"):
+            # in a wrong frame shapes say nothing about names
+            prediction = self.pair.prediction
+            file = (prediction.source if prediction else "") or self.pair.truth_object.object_id
+            found = suspect_names(self.names, file)
+        return [describe_issue(issue) for issue in found]
 
     def _collected(self) -> Collected:
         if not self.pair.truth.parts:

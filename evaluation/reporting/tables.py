@@ -17,7 +17,7 @@ ROWS_FILE = "rows.parquet"
 _TEXTS = (
     "dataset", "object_id", "category", "level", "name", "matched", "matched_by", "state", "reason",
 )  # fmt: skip
-_LISTS = ("flags", "missing", "surplus", "issues")
+_LISTS = ("flags", "missing", "surplus", "issues", "hints")
 _CLOSING = ("unscored", "protocol", "protocol_json")
 
 

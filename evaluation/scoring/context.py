@@ -17,10 +17,6 @@ from evaluation.prepared import NearestCache, PreparedMesh, PreparedSet
 from evaluation.protocol import Protocol
 from mmpart_core.geometry.surface import TriangleMesh
 
-_AXES_POINTS = 400
-_AXES_TAU = 0.1
-_AXES_GAIN = 0.15
-_SIZE_RATIO = 2.0
 _RIGHT_ANGLES_DEG = (0.0, 90.0, 180.0, 270.0)
 
 
@@ -154,37 +150,6 @@ def compare(pair: PreparedPair, protocol: Protocol, made_names: tuple[str, ...])
     else:
         aligned = placed
     return Comparison(pair, protocol, frame, placed, aligned)
-
-
-def suspect_frame(comparison: Comparison) -> list[DataIssue]:
-    """Signs that a prediction is in other axes, or at another scale, than it is said to be."""
-    pair, seed = comparison.pair, comparison.protocol.seed
-    file = (pair.prediction.source if pair.prediction else "") or pair.truth_object.object_id
-    made = np.concatenate([
-        comparison.aligned.apply(part.sample(_AXES_POINTS, seed)[0])
-        for part in pair.made.parts.values()
-    ])  # fmt: skip
-    true = np.concatenate(
-        [part.sample(_AXES_POINTS, seed)[0] for part in pair.truth.parts.values()]
-    )
-    issues: list[DataIssue] = []
-    ratio = float(np.ptp(made, axis=0).max() / np.ptp(true, axis=0).max())
-    if not 1.0 / _SIZE_RATIO < ratio < _SIZE_RATIO:
-        text = (
-            f"scale suspected: the prediction is {ratio:.3g} times as large as the truth; "
-            "state its frame"
-        )
-        issues.append(DataIssue(file, text))
-    few_made, few_true = (points[:: max(1, len(points) // _AXES_POINTS)] for points in (made, true))
-    rotation, best, plain = alignment.better_axes(few_made, few_true, _AXES_TAU)
-    if best > plain + _AXES_GAIN:
-        rows = rotation.round().astype(int).tolist()
-        text = (
-            f"wrong axes suspected: turned by {rows} the prediction fits much better "
-            f"(F {best:.2f} instead of {plain:.2f}); it is scored as it is"
-        )
-        issues.append(DataIssue(file, text))
-    return issues
 
 
 def _best_turn(

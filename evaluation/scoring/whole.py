@@ -1,6 +1,7 @@
 """Metrics of the whole object: union, overlap of its parts, counts and names."""
 
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -68,13 +69,22 @@ def score_independence(
         _score_penetration(pair, failed, into)
 
 
-def score_counts(pair: PreparedPair, pairing: Pairing, into: Collected) -> None:
-    """Number and names of parts, and the share of them that is watertight."""
+def score_counts(
+    pair: PreparedPair, pairing: Pairing, fitting: Mapping[str, str | None], into: Collected
+) -> None:
+    """Number and names of parts, and the share of them that is watertight.
+
+    Args:
+        pair: what is scored.
+        pairing: how its parts are paired for scoring.
+        fitting: true part -> the prediction that fits it, by which names are judged.
+        into: where values go.
+    """
     expected = len(pair.truth.parts)
     made = {name for name in pairing.matched.values() if name is not None}
     if into.protocol.takes("names"):
         into.put("part_count_error", float(part_count_error(len(pair.made.parts), expected)))
-        accuracy = name_accuracy(pairing.matched)
+        accuracy = name_accuracy(fitting)
         if accuracy is None:
             into.leave_out("name_accuracy", "no usable true part")
         else:

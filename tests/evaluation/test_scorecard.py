@@ -205,10 +205,14 @@ def test_wrong_axes_and_scale_are_suspected_and_change_no_score(as_surface) -> N
     tipped = _moved(horse, transforms.GLTF_FROM_WORLD)
     rows = _rows(horse, tipped, SMALL["mmpart"])
     whole = rows[("object", "chair")]
-    assert any("wrong axes suspected" in issue for issue in whole.issues)
+    assert len(whole.hints) == 1
+    # the world's +Z up written as if it were glTF's: the file must be turned by -90 about X
+    assert "wrong axes suspected: fits better turned by" in whole.hints[0]
     assert whole.values["f_0.1"] < 0.7
     large = _rows(horse, _moved(horse, _scaled(100.0)), SMALL["mmpart"])[("object", "chair")]
-    assert any("scale suspected" in issue for issue in large.issues)
+    assert large.hints == (
+        "chair: scale suspected: the prediction's box is 100 times the truth's; see --frame",
+    )
     assert large.values["f_0.1"] < 0.05
     assert large.values["volume_iou"] == 0.0
 
@@ -241,3 +245,63 @@ def test_default_protocol_is_the_one_written_down() -> None:
     assert set(PRESETS) == {
         "mmpart", "partcrafter", "holopart", "xpart", "midi", "sculpt", "sam3dpart",
     }  # fmt: skip
+
+
+def test_a_glb_written_z_up_is_told_by_angle_axis_and_what_to_do(chair) -> None:
+    # a file's (x, y, z) with z up, read as glTF: what is up for it lies along glTF's +Z
+    swap = np.eye(4)
+    swap[:3, :3] = transforms.WORLD_FROM_GLTF[:3, :3]
+    made = _moved(chair, swap)
+    for source, advice in (
+        ("chair.glb", "glTF is +Y up, whatever --up says: write it so"),
+        ("chair.ply", "see --up"),
+        ("chair", "see --up, for formats other than glTF"),
+    ):
+        (hint,) = _rows(chair, made, SMALL["mmpart"], source=source)[("object", "chair")].hints
+        assert "turned by " in hint
+        assert hint.startswith(f"{source}: wrong axes suspected")
+        assert hint.endswith(f"written Z up? {advice}"), hint
+
+
+def test_a_prediction_far_away_is_told(chair) -> None:
+    away = np.eye(4)
+    away[:3, 3] = [60.0, 0.0, 0.0]
+    (hint,) = _rows(chair, _moved(chair, away), SMALL["mmpart"])[("object", "chair")].hints
+    assert "does not touch the truth's and lies 7.5 times its longest side away" in hint
+
+
+def test_names_are_judged_by_shape_where_parts_are_paired_by_name(chair) -> None:
+    exchanged = {**chair, "leg_1": chair["leg_2"], "leg_2": chair["leg_1"]}
+    rows = _rows(chair, exchanged, SMALL["mmpart"])
+    assert rows[("part", "leg_1")].matched == "leg_1"
+    whole = rows[("object", "chair")]
+    assert whole.values["name_accuracy"] == 0.5
+    assert whole.hints == (
+        "chair: names of 'leg_1' and 'leg_2' look exchanged: each fits the other's truth better",
+    )
+    turned = dict(zip(chair, [*list(chair.values())[1:], chair["seat"]], strict=True))
+    whole = _rows(chair, turned, SMALL["mmpart"])[("object", "chair")]
+    assert whole.values["name_accuracy"] == 0.0
+    assert len(whole.hints) == 4
+    assert (
+        "chair: name of 'seat' looks wrong: 'leg_2' fits the truth of 'seat' better"
+        in (whole.hints[0])
+    )
+
+
+def test_names_are_believed_where_shapes_do_not_contradict(chair, as_surface) -> None:
+    # coarse work: each part is a ball about its own box
+    balls = {
+        name: as_surface(
+            trimesh.creation.icosphere(radius=0.3).apply_translation(
+                (mesh.vertices.min(axis=0) + mesh.vertices.max(axis=0)) / 2.0
+            )
+        )
+        for name, mesh in chair.items()
+    }
+    whole = _rows(chair, balls, SMALL["mmpart"])[("object", "chair")]
+    assert (whole.values["name_accuracy"], whole.hints) == (1.0, ())
+    # parts that coincide fit each other alike
+    twins = {"left": chair["seat"], "right": chair["seat"], "back": chair["back"]}
+    whole = _rows(twins, twins, SMALL["mmpart"])[("object", "chair")]
+    assert (whole.values["name_accuracy"], whole.hints) == (1.0, ())
