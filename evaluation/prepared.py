@@ -91,7 +91,7 @@ class PreparedMesh:
         """Occupied cells after a motion.
 
         Raises:
-            GeometryError: more than ``voxels.MAX_CELLS`` cells along an axis.
+            ArgumentError: more than ``voxels.MAX_CELLS`` cells along an axis.
         """
         shell_key, filled_key = ((motion.key(), pitch, kind, 0) for kind in ("shell", "filled"))
         if shell_key not in self._grids:
@@ -108,7 +108,7 @@ class PreparedMesh:
         """Cells that sampled points fall in after a motion.
 
         Raises:
-            GeometryError: more than ``voxels.MAX_CELLS`` cells along an axis.
+            ArgumentError: more than ``voxels.MAX_CELLS`` cells along an axis.
         """
         key = (motion.key(), pitch, f"points {seed}", count)
         if key not in self._grids:

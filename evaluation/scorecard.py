@@ -12,7 +12,6 @@ from evaluation.appearance import (
     part_text,
     score_appearance,
 )
-from evaluation.functional.boxes import bbox_iou
 from evaluation.functional.counts import label_of, plain_name
 from evaluation.matching import NameCheck, check_names, match_parts
 from evaluation.objects import GroundTruthObject, Prediction, describe_issue
@@ -25,7 +24,7 @@ from evaluation.scoring.context import (
     compare,
     prepare_pair,
 )
-from evaluation.scoring.part import part_metric_names, score_part
+from evaluation.scoring.part import box_overlap, part_metric_names, score_part
 from evaluation.scoring.whole import (
     score_counts,
     score_independence,
@@ -237,8 +236,8 @@ class _Card:
     def _pair_box_iou(self, true: str, predicted: str) -> float:
         if self.comparison is None:
             return 0.0
-        moved = self.pair.made.parts[predicted].moved_bounds(self.comparison.placed)
-        return bbox_iou(*moved, *self.pair.truth.parts[true].bounds)
+        made, truth = self.pair.made.parts[predicted], self.pair.truth.parts[true]
+        return box_overlap(self.comparison, made, truth)
 
     def _pair_fit(self, true: str, predicted: str) -> float:
         """How well a part fits: fine agreement and, where parts stand apart, that of their boxes.

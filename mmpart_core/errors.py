@@ -36,6 +36,10 @@ class InputError(MMPartError):
     """An image, component list, plan or scene that cannot be used."""
 
 
+class ArgumentError(MMPartError, ValueError):
+    """An argument that a function has no meaning for: another type, shape or range."""
+
+
 class BackendError(MMPartError):
     """A back-end failed for good; trying again gives the same answer."""
 

@@ -4,10 +4,21 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping
 
+from evaluation.functional import arguments
+from mmpart_core.errors import ArgumentError
+
 
 def part_count_error(predicted: int, expected: int) -> int:
-    """How many parts too many or too few."""
-    return abs(predicted - expected)
+    """How many parts too many or too few.
+
+    Raises:
+        ArgumentError: counts that are no whole numbers from 0 up.
+    """
+    counts = (
+        arguments.whole_number("predicted", predicted),
+        arguments.whole_number("expected", expected),
+    )
+    return abs(counts[0] - counts[1])
 
 
 def name_accuracy(matched: Mapping[str, str | None]) -> float | None:
@@ -20,10 +31,18 @@ def name_accuracy(matched: Mapping[str, str | None]) -> float | None:
     Returns:
         None without true parts.
 
+    Raises:
+        ArgumentError: something else than a mapping of names.
+
     Example:
         >>> name_accuracy({"seat": "Seat", "left leg": "left_leg", "back": "part_3", "arm": None})
         0.5
     """
+    found_by_name = arguments.instance(
+        "matched", matched, Mapping, "give true part's name -> name of its match, or None"
+    )
+    arguments.names("matched", list(found_by_name))
+    arguments.names("matched", [each for each in found_by_name.values() if each is not None])
     if not matched:
         return None
     right = sum(
@@ -34,8 +53,29 @@ def name_accuracy(matched: Mapping[str, str | None]) -> float | None:
 
 
 def success_rate(made: Collection[str], expected: Collection[str]) -> float | None:
-    """Share of the expected parts that were made; None when none were expected."""
-    return len(set(expected) & set(made)) / len(set(expected)) if expected else None
+    """Share of the expected parts that were made; None when none were expected.
+
+    Args:
+        made: names of expected parts that were made.
+        expected: names of all that were to be made.
+
+    Raises:
+        ArgumentError: no names, or a made part that was not expected: its name does not match, it
+            is surplus, or the two arguments stand in the wrong order.
+
+    Example:
+        >>> success_rate(["seat"], ["seat", "back"])
+        0.5
+    """
+    done, wanted = arguments.names("made", made), arguments.names("expected", expected)
+    surplus = [name for name in done if name not in set(wanted)]
+    if surplus:
+        raise ArgumentError(
+            f"made: expected names out of the {len(wanted)} expected ones, got '{surplus[0]}' and "
+            f"{len(surplus) - 1} more besides; match names first, count surplus parts with "
+            "part_count_error, and give made before expected"
+        )
+    return len(done) / len(wanted) if wanted else None
 
 
 def plain_name(name: str) -> str:

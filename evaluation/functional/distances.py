@@ -1,11 +1,14 @@
 """Nearest distances between two point sets: computed once, shared by all metrics on points."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
+
+from evaluation.functional import arguments
+from evaluation.functional.arguments import ArrayLike
 
 Norm = Literal["l1", "l2"]
 MINKOWSKI_ORDER: dict[Norm, int] = {"l1": 1, "l2": 2}
@@ -46,12 +49,29 @@ class NearestDistances:
         )
 
 
-def point_tree(points: Float[np.ndarray, "P 3"]) -> KDTree:
-    """A k-d tree, built fast: cells are split at their middle (scipy documentation).
+def checked_distances(nearest: Any) -> NearestDistances:
+    """Nearest distances that may be averaged.
+
+    Raises:
+        ArgumentError: something else, none, or distances that are not finite.
+    """
+    found = arguments.instance(
+        "nearest", nearest, NearestDistances, "nearest_distances(prediction, truth) makes one"
+    )
+    arguments.distances("nearest.to_truth", found.to_truth)
+    arguments.distances("nearest.to_prediction", found.to_prediction)
+    return found
+
+
+def point_tree(points: ArrayLike) -> KDTree:
+    """A k-d tree of points (P, 3), built fast: cells are split at their middle (scipy's manual).
 
     Leaves are large because queries of thousands of points spend more on nodes than on points.
+
+    Raises:
+        ArgumentError: no finite points (P, 3), at least one.
     """
-    return KDTree(points, leafsize=_LEAF_SIZE, balanced_tree=False)
+    return KDTree(arguments.points("points", points), leafsize=_LEAF_SIZE, balanced_tree=False)
 
 
 def query_tree(
@@ -80,26 +100,26 @@ def query_tree(
 
 
 def nearest_distances(
-    prediction: Float[np.ndarray, "P 3"],
-    truth: Float[np.ndarray, "Q 3"],
+    prediction: ArrayLike,
+    truth: ArrayLike,
     *,
     norm: Norm = "l2",
 ) -> NearestDistances:
     """Nearest-neighbour distances both ways (k-d tree).
 
     Args:
-        prediction: points on the predicted surface.
-        truth: points on the true surface, same frame.
+        prediction: points on the predicted surface, (P, 3).
+        truth: points on the true surface, (Q, 3), same frame.
         norm: Euclidean (``l2``) or Manhattan (``l1``) distance; it also decides who is nearest.
 
     Raises:
-        ValueError: a set without points, or points that are not finite.
+        ArgumentError: sets that are not finite points (P, 3), at least one each, or a norm that
+            there is not.
     """
-    for name, points in (("prediction", prediction), ("truth", truth)):
-        if not len(points) or not np.isfinite(points).all():
-            raise ValueError(f"distances: expected finite points, {name} has {len(points)} points")
-    true_tree, predicted_tree = point_tree(truth), point_tree(prediction)
+    made, true = arguments.points("prediction", prediction), arguments.points("truth", truth)
+    arguments.choice("norm", norm, get_args(Norm))
+    true_tree, made_tree = point_tree(true), point_tree(made)
     return NearestDistances.of_queries(
-        query_tree(true_tree, prediction, predicted_tree.indices, norm=norm),
-        query_tree(predicted_tree, truth, true_tree.indices, norm=norm),
+        query_tree(true_tree, made, made_tree.indices, norm=norm),
+        query_tree(made_tree, true, true_tree.indices, norm=norm),
     )

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from jaxtyping import Float
-
-from evaluation.functional.distances import NearestDistances, nearest_distances
+from evaluation.functional import arguments
+from evaluation.functional.arguments import ArrayLike
+from evaluation.functional.distances import NearestDistances, checked_distances, nearest_distances
 
 
 def f_score(
-    prediction: Float[np.ndarray, "P 3"],
-    truth: Float[np.ndarray, "Q 3"],
+    prediction: ArrayLike,
+    truth: ArrayLike,
     taus: Sequence[float] = (0.1, 0.05, 0.02),
 ) -> dict[float, float]:
     """F-score at each distance: ``2 P R / (P + R)``, 0 where P and R are both 0.
@@ -20,24 +19,34 @@ def f_score(
     (Knapitsch et al., Tanks and Temples, 2017).
 
     Args:
-        prediction: points on the predicted surface.
-        truth: points on the true surface, same frame.
-        taus: distances, in the points' units.
+        prediction: points on the predicted surface, (P, 3).
+        truth: points on the true surface, (Q, 3), same frame.
+        taus: distances above 0, in the points' units.
 
     Raises:
-        ValueError: a set without points, or points that are not finite.
+        ArgumentError: sets that are not finite points (P, 3), at least one each, or taus that
+            are not.
 
     Example:
-        >>> a, b = np.array([[0.0, 0.0, 0.0]]), np.array([[0.0, 0.0, 0.1]])
+        >>> a, b = [[0.0, 0.0, 0.0]], [[0.0, 0.0, 0.1]]
         >>> f_score(a, b, taus=(0.1, 0.2))
         {0.1: 0.0, 0.2: 1.0}
     """
+    arguments.instance("taus", taus, Sequence, "give a list of distances")
+    for tau in taus:
+        arguments.number("tau", tau, above=0.0)
     nearest = nearest_distances(prediction, truth)
     return {tau: f_from_distances(nearest, tau) for tau in taus}
 
 
 def f_from_distances(nearest: NearestDistances, tau: float) -> float:
-    """F-score of nearest distances that are there already; see ``f_score``."""
+    """F-score of nearest distances that are there already; see ``f_score``.
+
+    Raises:
+        ArgumentError: no finite distances, or a tau that is not above 0.
+    """
+    checked_distances(nearest)
+    tau = arguments.number("tau", tau, above=0.0)
     precision = float((nearest.to_truth < tau).mean())
     recall = float((nearest.to_prediction < tau).mean())
     if precision + recall == 0.0:

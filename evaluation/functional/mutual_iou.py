@@ -1,10 +1,12 @@
 """How much the parts of one object overlap each other, PartCrafter's way."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from evaluation.functional.voxels import VoxelGrid, voxel_iou
+from evaluation.functional import arguments
+from evaluation.functional.voxels import VoxelGrid, check_grid, voxel_iou
 
 
 def mutual_iou(parts: Sequence[VoxelGrid | None]) -> float | None:
@@ -23,17 +25,26 @@ def mutual_iou(parts: Sequence[VoxelGrid | None]) -> float | None:
         None for fewer than two parts: there is no pair, so no independence to measure (the
         published script wrote 0, its best value).
 
+    Raises:
+        ArgumentError: something else than occupancy grids.
+
     Example:
         >>> cube = VoxelGrid(np.zeros(3, dtype=np.int64), np.ones((2, 2, 2), dtype=bool))
         >>> mutual_iou([cube]), mutual_iou([cube, cube]), mutual_iou([cube, None])
         (None, 1.0, 1.0)
     """
+    _check_parts(parts)
     overlaps = pair_ious(parts)
     return float(np.mean(overlaps)) if overlaps else None
 
 
 def pair_ious(parts: Sequence[VoxelGrid | None]) -> list[float]:
-    """Intersection over union of each pair i < j; 1 where a part failed."""
+    """Intersection over union of each pair i < j; 1 where a part failed.
+
+    Raises:
+        ArgumentError: something else than occupancy grids.
+    """
+    _check_parts(parts)
     found: list[float] = []
     for j, second in enumerate(parts):
         for first in parts[:j]:
@@ -42,3 +53,10 @@ def pair_ious(parts: Sequence[VoxelGrid | None]) -> list[float]:
             else:
                 found.append(voxel_iou(first, second))
     return found
+
+
+def _check_parts(parts: Any) -> None:
+    arguments.instance("parts", parts, Sequence, "give a list of grids")
+    for index, part in enumerate(parts):
+        if part is not None:
+            check_grid(f"parts[{index}]", part)

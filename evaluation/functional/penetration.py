@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from evaluation.functional import arguments
+from evaluation.functional.arguments import ArrayLike
 from evaluation.functional.boxes import box_around, used_vertices
 
 _COLUMNS = 64
@@ -23,29 +25,31 @@ class _Crossings:
     turn: Int[np.ndarray, "K"]
 
 
-def solid_volume(
-    vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"], columns: int = _COLUMNS
-) -> float | None:
+def solid_volume(vertices: ArrayLike, faces: ArrayLike, columns: int = _COLUMNS) -> float | None:
     """Volume that a mesh encloses; overlapping bodies of it count once.
 
     Args:
-        vertices: finite positions.
-        faces: vertex indices.
+        vertices: finite positions, (V, 3).
+        faces: vertex indices, (F, 3).
         columns: resolution along x and y; heights are exact.
 
     Returns:
         None where the mesh is open: fewer than 98 % of the columns leave it as often as they
         enter it.
+
+    Raises:
+        ArgumentError: no mesh (``arguments.mesh``), or no columns.
     """
-    mesh = (vertices, faces)
-    return _shared(*_box(vertices, faces), columns, mesh, mesh)
+    mesh = arguments.mesh("vertices", vertices, "faces", faces)
+    columns = arguments.whole_number("columns", columns, least=1)
+    return _shared(*_box(*mesh), columns, mesh, mesh)
 
 
 def penetration_volume(
-    first_vertices: Float[np.ndarray, "V 3"],
-    first_faces: Int[np.ndarray, "F 3"],
-    second_vertices: Float[np.ndarray, "W 3"],
-    second_faces: Int[np.ndarray, "G 3"],
+    first_vertices: ArrayLike,
+    first_faces: ArrayLike,
+    second_vertices: ArrayLike,
+    second_faces: ArrayLike,
     columns: int = _COLUMNS,
 ) -> float | None:
     """Volume inside both of two meshes.
@@ -55,32 +59,41 @@ def penetration_volume(
     which occupancy grids cannot say.
 
     Args:
-        first_vertices: finite positions.
-        first_faces: vertex indices.
-        second_vertices: positions in the same frame.
-        second_faces: vertex indices.
+        first_vertices: finite positions, (V, 3).
+        first_faces: vertex indices, (F, 3).
+        second_vertices: positions in the same frame, (W, 3).
+        second_faces: vertex indices, (G, 3).
         columns: resolution along x and y.
 
     Returns:
         Volume in cubed units of the frame; None where a mesh is open (see ``solid_volume``).
+
+    Raises:
+        ArgumentError: no meshes (``arguments.mesh``), or no columns.
     """
-    first, second = _box(first_vertices, first_faces), _box(second_vertices, second_faces)
+    one = arguments.mesh("first_vertices", first_vertices, "first_faces", first_faces)
+    other = arguments.mesh("second_vertices", second_vertices, "second_faces", second_faces)
+    columns = arguments.whole_number("columns", columns, least=1)
+    first, second = _box(*one), _box(*other)
     low, high = np.maximum(first[0], second[0]), np.minimum(first[1], second[1])
     if (high <= low).any():
         return 0.0
-    return _shared(
-        low, high, columns, (first_vertices, first_faces), (second_vertices, second_faces)
-    )
+    return _shared(low, high, columns, one, other)
 
 
 def penetration_pct(volume: float, first_volume: float, second_volume: float) -> float:
     """Shared volume in % of the smaller part; 0 where the smaller part has no volume.
 
+    Raises:
+        ArgumentError: volumes that are not finite numbers from 0 up.
+
     Example:
         >>> penetration_pct(0.5, 1.0, 2.0)
         50.0
     """
-    smaller = min(first_volume, second_volume)
+    given = {"volume": volume, "first_volume": first_volume, "second_volume": second_volume}
+    volume, *both = (arguments.number(name, value, least=0.0) for name, value in given.items())
+    smaller = min(both)
     return min(100.0, 100.0 * volume / smaller) if smaller > 0 else 0.0
 
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from evaluation.functional import arguments, picture_arguments
+from evaluation.functional.arguments import ArrayLike
+from mmpart_core.errors import ArgumentError
+
 Image = Float[np.ndarray, "H W 3"]
 NO_LPIPS = "LPIPS weights are not configured; 'mmpart evaluate' takes them with --lpips"
 NO_CLIP = "a CLIP model is not configured; 'mmpart evaluate' takes one with --clip"
@@ -37,26 +41,81 @@ class PerceptualModels:
     clip_text: Callable[[Image, str], float] | None = None
 
 
-def lpips(prediction: Image, truth: Image, models: PerceptualModels) -> float | Unscored:
-    """Learned perceptual distance of two images."""
-    if models.lpips is None:
+def lpips(prediction: ArrayLike, truth: ArrayLike, models: PerceptualModels) -> float | Unscored:
+    """Learned perceptual distance of two images.
+
+    Args:
+        prediction: (H, W, 3), floats in [0, 1] or uint8.
+        truth: the same.
+        models: see ``PerceptualModels``.
+
+    Raises:
+        ArgumentError: no such images, or of different shape.
+    """
+    made, true = _pair(prediction, truth)
+    model = _checked(models).lpips
+    if model is None:
         return Unscored(NO_LPIPS)
-    return float(models.lpips(prediction, truth))
+    return float(model(made, true))
 
 
 def clip_image_similarity(
-    prediction: Image, truth: Image, models: PerceptualModels
+    prediction: ArrayLike, truth: ArrayLike, models: PerceptualModels
 ) -> float | Unscored:
-    """Cosine of the CLIP embeddings of two images."""
-    if models.clip_image is None:
+    """Cosine of the CLIP embeddings of two images.
+
+    Args:
+        prediction: (H, W, 3), floats in [0, 1] or uint8.
+        truth: the same.
+        models: see ``PerceptualModels``.
+
+    Raises:
+        ArgumentError: no such images, or of different shape.
+    """
+    made, true = _pair(prediction, truth)
+    model = _checked(models).clip_image
+    if model is None:
         return Unscored(NO_CLIP)
-    return float(models.clip_image(prediction, truth))
+    return float(model(made, true))
 
 
 def clip_text_similarity(
-    prediction: Image, text: str, models: PerceptualModels
+    prediction: ArrayLike, text: str, models: PerceptualModels
 ) -> float | Unscored:
-    """Cosine of the CLIP embeddings of a part's render and its name."""
-    if models.clip_text is None:
+    """Cosine of the CLIP embeddings of a part's render and its name.
+
+    Args:
+        prediction: (H, W, 3), floats in [0, 1] or uint8.
+        text: the name.
+        models: see ``PerceptualModels``.
+
+    Raises:
+        ArgumentError: no such image, or no text.
+    """
+    made = _rgb("prediction", prediction)
+    if not arguments.instance("text", text, str, "give the part's name").strip():
+        raise ArgumentError("text: expected words, got an empty text; give the part's name")
+    model = _checked(models).clip_text
+    if model is None:
         return Unscored(NO_CLIP)
-    return float(models.clip_text(prediction, text))
+    return float(model(made, text))
+
+
+def _checked(models: PerceptualModels) -> PerceptualModels:
+    return arguments.instance("models", models, PerceptualModels, "PerceptualModels() has none")
+
+
+def _pair(prediction: ArrayLike, truth: ArrayLike) -> tuple[Image, Image]:
+    made, true = _rgb("prediction", prediction), _rgb("truth", truth)
+    picture_arguments.same_shape("prediction", made, "truth", true)
+    return made, true
+
+
+def _rgb(name: str, picture: ArrayLike) -> Image:
+    found = picture_arguments.image(name, picture)
+    if found.shape[-1] != 3:
+        raise ArgumentError(
+            f"{name}: expected red, green and blue (H, W, 3), got {found.shape[-1]} channels; "
+            "lay a picture with alpha on white first"
+        )
+    return found

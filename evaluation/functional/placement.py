@@ -1,11 +1,14 @@
 """How far a part stands from where it belongs, in position, size and orientation."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
+from evaluation.functional import arguments
+from evaluation.functional.arguments import ArrayLike
 from evaluation.functional.registration import icp
+from mmpart_core.errors import ArgumentError
 
 _TRIED = 300
 _ITERATIONS = 20
@@ -13,41 +16,66 @@ _REFINED = 2
 _SAMPLING_SHARE = 0.5
 
 
-def surface_centroid(
-    vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]
-) -> Float[np.ndarray, "3"]:
+def surface_centroid(vertices: ArrayLike, faces: ArrayLike) -> Float[np.ndarray, "3"]:
     """Centre of mass of a surface: mean of the faces' centres, weighted by area.
 
+    Args:
+        vertices: positions, (V, 3).
+        faces: vertex indices, (F, 3).
+
     Raises:
-        ValueError: a surface without area.
+        ArgumentError: no mesh (``arguments.mesh``), or one without area.
     """
-    corners = vertices.take(faces, axis=0)
+    positions, triangles = arguments.mesh("vertices", vertices, "faces", faces)
+    corners = positions.take(triangles, axis=0)
     areas = np.linalg.norm(
         np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=-1
     )
     if not areas.sum() > 0:
-        raise ValueError("centroid needs a mesh with at least one face of positive area")
+        raise ArgumentError("faces: expected at least one face of positive area, got none")
     return (corners.mean(axis=1) * areas[:, None]).sum(axis=0) / areas.sum()
 
 
-def centroid_error_pct(
-    prediction: Float[np.ndarray, "3"], truth: Float[np.ndarray, "3"], diagonal: float
-) -> float:
-    """Distance between two centroids in % of the true object's diagonal."""
-    return 100.0 * float(np.linalg.norm(prediction - truth)) / diagonal
+def centroid_error_pct(prediction: ArrayLike, truth: ArrayLike, diagonal: float) -> float:
+    """Distance between two centroids in % of the true object's diagonal.
+
+    Args:
+        prediction: centroid of the predicted part, (3,).
+        truth: centroid of the true part, (3,), same frame.
+        diagonal: of the true object's box, above 0.
+
+    Raises:
+        ArgumentError: no finite numbers, or no diagonal.
+    """
+    apart = arguments.vector("prediction", prediction) - arguments.vector("truth", truth)
+    return 100.0 * float(np.linalg.norm(apart)) / arguments.number("diagonal", diagonal, above=0.0)
 
 
 def scale_error_pct(
-    prediction_extent: Float[np.ndarray, "3"], truth_extent: Float[np.ndarray, "3"], diagonal: float
+    prediction_extent: ArrayLike, truth_extent: ArrayLike, diagonal: float
 ) -> float:
-    """Difference of the diagonals of two parts' boxes in % of the true object's diagonal."""
-    lengths = np.linalg.norm(prediction_extent), np.linalg.norm(truth_extent)
-    return 100.0 * abs(float(lengths[0] - lengths[1])) / diagonal
+    """Difference of the diagonals of two parts' boxes in % of the true object's diagonal.
+
+    Args:
+        prediction_extent: sides of the predicted part's box, (3,).
+        truth_extent: sides of the true part's box, (3,).
+        diagonal: of the true object's box, above 0.
+
+    Raises:
+        ArgumentError: no finite numbers, a side below 0, or no diagonal.
+    """
+    sides = {"prediction_extent": prediction_extent, "truth_extent": truth_extent}
+    extents = {name: arguments.vector(name, value) for name, value in sides.items()}
+    for name, extent in extents.items():
+        if extent.min() < 0:
+            raise ArgumentError(
+                f"{name}: expected sides from 0 up, got {extent.tolist()}; take high - low"
+            )
+    first, second = (float(np.linalg.norm(extent)) for extent in extents.values())
+    return 100.0 * abs(first - second) / arguments.number("diagonal", diagonal, above=0.0)
 
 
-def rotation_error_deg(
-    prediction: Float[np.ndarray, "P 3"], truth: Float[np.ndarray, "Q 3"]
-) -> float:
+def rotation_error_deg(prediction: ArrayLike, truth: ArrayLike) -> float:
     """Angle by which a part is turned away from the truth, in degrees, 0 to 180.
 
     Both sets are centred and brought to one size (root mean square radius). The 24 rotations of
@@ -55,10 +83,14 @@ def rotation_error_deg(
     the smallest angle counts, so turning a shape onto itself is no error.
 
     Args:
-        prediction: points on the predicted surface, in random order.
-        truth: points on the true surface, in random order.
+        prediction: points on the predicted surface, (P, 3), at least two, in random order.
+        truth: points on the true surface, (Q, 3), at least two, in random order.
+
+    Raises:
+        ArgumentError: no such finite points.
     """
-    moving, fixed = _centred(prediction), _centred(truth)
+    moving = _centred(arguments.points("prediction", prediction, least=2))
+    fixed = _centred(arguments.points("truth", truth, least=2))
     tree = KDTree(fixed)
     few = moving[:_TRIED]
     turned = np.einsum("rij,pj->rpi", CUBE_ROTATIONS, few)

@@ -6,6 +6,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial import KDTree
 
+from evaluation.functional import arguments
+from evaluation.functional.arguments import ArrayLike
+from mmpart_core.errors import ArgumentError
+
 
 @dataclass(frozen=True)
 class RigidFit:
@@ -38,7 +42,7 @@ def best_rotation(
 
 
 def icp(
-    points: Float[np.ndarray, "P 3"],
+    points: ArrayLike,
     fixed: KDTree,
     iterations: int = 50,
     *,
@@ -48,12 +52,20 @@ def icp(
     """Iterative closest point, point to point, no scale (Besl and McKay, 1992).
 
     Args:
-        points: what moves.
+        points: what moves, (P, 3).
         fixed: tree of what they are moved onto.
         iterations: at most so many.
         tolerance: stop when the cost falls by less than this share.
         turn_only: rotate about the origin, move nothing.
+
+    Raises:
+        ArgumentError: no finite points (P, 3), or no tree of such.
     """
+    points = arguments.points("points", points)
+    arguments.instance("fixed", fixed, KDTree, "point_tree(points) makes one")
+    if fixed.m != 3:
+        raise ArgumentError(f"fixed: expected a tree of points (P, 3), got (P, {fixed.m})")
+    iterations = arguments.whole_number("iterations", iterations)
     rotation, translation = np.eye(3), np.zeros(3)
     moved = points
     best: RigidFit | None = None

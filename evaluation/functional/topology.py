@@ -7,6 +7,8 @@ from jaxtyping import Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components as label_components
 
+from evaluation.functional import arguments
+from evaluation.functional.arguments import ArrayLike
 from evaluation.functional.boxes import box_around, used_vertices
 
 _MERGE_SHARE = 1e-8
@@ -29,22 +31,25 @@ class Topology:
     components: int
 
 
-def topology(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> Topology:
+def topology(vertices: ArrayLike, faces: ArrayLike) -> Topology:
     """Watertightness, open edges and connected components of a mesh.
 
     Files split vertices along texture and normal seams, so positions within 1e-8 of the mesh's
     diagonal count as one vertex first; faces that collapse by it are left out.
 
     Args:
-        vertices: finite positions.
-        faces: vertex indices.
+        vertices: finite positions, (V, 3).
+        faces: vertex indices, (F, 3); without any there is no component.
+
+    Raises:
+        ArgumentError: no mesh (``arguments.mesh``).
 
     Example:
         >>> corners = np.eye(3)
         >>> topology(corners, np.array([[0, 1, 2]]))
         Topology(watertight=False, open_edges=3, components=1)
     """
-    merged = merge_vertices(vertices, faces)
+    merged = merge_vertices(*arguments.mesh("vertices", vertices, "faces", faces, least_faces=0))
     a, b, c = merged.T
     merged = merged[(a != b) & (b != c) & (c != a)]
     if not len(merged):
@@ -72,12 +77,12 @@ def _single(numbers: Int[np.ndarray, "E"]) -> int:
     return int(np.count_nonzero(new[1:] & new[:-1]))
 
 
-def is_watertight(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> bool:
+def is_watertight(vertices: ArrayLike, faces: ArrayLike) -> bool:
     """Whether a mesh is closed and consistently wound; see ``topology``."""
     return topology(vertices, faces).watertight
 
 
-def connected_components(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> int:
+def connected_components(vertices: ArrayLike, faces: ArrayLike) -> int:
     """Number of pieces that share no vertex position; see ``topology``."""
     return topology(vertices, faces).components
 

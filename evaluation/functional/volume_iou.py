@@ -1,16 +1,15 @@
 """Volumetric intersection over union of two meshes."""
 
-import numpy as np
-from jaxtyping import Float, Int
-
+from evaluation.functional import arguments
+from evaluation.functional.arguments import ArrayLike
 from evaluation.functional.voxels import VoxelGrid, fill_voxels, voxel_iou, voxelize_surface
 
 PITCH_64 = 2.0 / 64.0
 
 
 def occupancy(
-    vertices: Float[np.ndarray, "V 3"],
-    faces: Int[np.ndarray, "F 3"],
+    vertices: ArrayLike,
+    faces: ArrayLike,
     pitch: float = PITCH_64,
     *,
     filled: bool = True,
@@ -18,17 +17,17 @@ def occupancy(
     """Cells that a mesh occupies: its surface and, when filled, all it encloses.
 
     Raises:
-        GeometryError: see ``voxelize_surface``.
+        ArgumentError: see ``voxelize_surface``.
     """
     shell = voxelize_surface(vertices, faces, pitch)
     return fill_voxels(shell) if filled else shell
 
 
 def volume_iou(
-    prediction_vertices: Float[np.ndarray, "V 3"],
-    prediction_faces: Int[np.ndarray, "F 3"],
-    truth_vertices: Float[np.ndarray, "W 3"],
-    truth_faces: Int[np.ndarray, "G 3"],
+    prediction_vertices: ArrayLike,
+    prediction_faces: ArrayLike,
+    truth_vertices: ArrayLike,
+    truth_faces: ArrayLike,
     *,
     pitch: float = PITCH_64,
     filled: bool = True,
@@ -40,16 +39,19 @@ def volume_iou(
     (``filled=False``); filling a shell with a hole leaves it a shell.
 
     Args:
-        prediction_vertices: positions, in the frame of the comparison.
-        prediction_faces: vertex indices.
-        truth_vertices: positions, same frame.
-        truth_faces: vertex indices.
+        prediction_vertices: positions (V, 3), in the frame of the comparison.
+        prediction_faces: vertex indices, (F, 3).
+        truth_vertices: positions (W, 3), same frame.
+        truth_faces: vertex indices, (G, 3).
         pitch: edge of a cell.
         filled: compare solids; else surfaces only.
 
     Raises:
-        GeometryError: see ``voxelize_surface``.
+        ArgumentError: see ``voxelize_surface``.
     """
-    prediction = occupancy(prediction_vertices, prediction_faces, pitch, filled=filled)
-    truth = occupancy(truth_vertices, truth_faces, pitch, filled=filled)
+    made = arguments.mesh(
+        "prediction_vertices", prediction_vertices, "prediction_faces", prediction_faces
+    )
+    true = arguments.mesh("truth_vertices", truth_vertices, "truth_faces", truth_faces)
+    prediction, truth = (occupancy(*mesh, pitch, filled=filled) for mesh in (made, true))
     return voxel_iou(prediction, truth)

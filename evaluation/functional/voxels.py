@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
+from evaluation.functional import arguments
+from evaluation.functional.arguments import ArrayLike
 from evaluation.functional.boxes import box_around
-from mmpart_core.errors import GeometryError
+from mmpart_core.errors import ArgumentError
 
 MAX_CELLS = 512
 _POINTS_AT_ONCE = 1 << 18
@@ -33,9 +36,17 @@ class VoxelGrid:
         return int(np.count_nonzero(self.cells))
 
 
-def voxelize_surface(
-    vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"], pitch: float
-) -> VoxelGrid:
+def check_grid(name: str, grid: Any) -> None:
+    """Refuse what is no occupancy grid.
+
+    Raises:
+        ArgumentError: something else.
+    """
+    advice = "occupancy(vertices, faces) and voxelize_points(points, pitch) make one"
+    arguments.instance(name, grid, VoxelGrid, advice)
+
+
+def voxelize_surface(vertices: ArrayLike, faces: ArrayLike, pitch: float) -> VoxelGrid:
     """Cells that a surface touches.
 
     Every face is split into four until its edges are at most half a cell; the cells of all
@@ -43,16 +54,16 @@ def voxelize_surface(
     scripts used, worked out as one lattice per face instead of by repeated splitting.
 
     Args:
-        vertices: positions.
-        faces: vertex indices.
+        vertices: positions, (V, 3).
+        faces: vertex indices, (F, 3), at least one.
         pitch: edge of a cell.
 
     Raises:
-        GeometryError: vertices that are not finite, no faces, or an extent over ``MAX_CELLS``.
+        ArgumentError: no mesh (``arguments.mesh``), or an extent over ``MAX_CELLS``.
     """
-    corners = vertices.take(faces, axis=0)
-    if not len(faces) or not np.isfinite(corners).all():
-        raise GeometryError(f"voxels: expected finite faces, got {len(faces)} faces")
+    positions, triangles = arguments.mesh("vertices", vertices, "faces", faces)
+    pitch = arguments.number("pitch", pitch, above=0.0)
+    corners = positions.take(triangles, axis=0)
     grid = _empty_grid(corners.reshape(-1, 3), pitch)
     halvings = np.ceil(np.log2(np.maximum(longest_edges(corners) / (0.5 * pitch), 1.0)))
     for level in np.unique(halvings).astype(np.int64):
@@ -80,16 +91,16 @@ def longest_edges(corners: Float[np.ndarray, "F 3 3"]) -> Float[np.ndarray, "F"]
     return np.sqrt(np.maximum(np.maximum(lengths[0], lengths[1]), lengths[2]))
 
 
-def voxelize_points(points: Float[np.ndarray, "P 3"], pitch: float) -> VoxelGrid:
-    """Cells that hold at least one point.
+def voxelize_points(points: ArrayLike, pitch: float) -> VoxelGrid:
+    """Cells that hold at least one point of some (P, 3).
 
     Raises:
-        GeometryError: no points, points that are not finite, or an extent over ``MAX_CELLS``.
+        ArgumentError: no finite points (P, 3), or an extent over ``MAX_CELLS``.
     """
-    if not len(points) or not np.isfinite(points).all():
-        raise GeometryError(f"voxels: expected finite points, got {len(points)}")
-    grid = _empty_grid(points, pitch)
-    _mark(grid, points, pitch)
+    given = arguments.points("points", points)
+    pitch = arguments.number("pitch", pitch, above=0.0)
+    grid = _empty_grid(given, pitch)
+    _mark(grid, given, pitch)
     return grid
 
 
@@ -98,7 +109,11 @@ def fill_voxels(grid: VoxelGrid) -> VoxelGrid:
 
     Equal to ``scipy.ndimage.binary_fill_holes``, which dilates step by step where this labels
     once.
+
+    Raises:
+        ArgumentError: no occupancy grid.
     """
+    check_grid("grid", grid)
     labels = np.zeros(tuple(size + 2 for size in grid.cells.shape), dtype=np.int32)
     ndimage.label(~np.pad(grid.cells, 1), output=labels)
     filled = labels != labels[0, 0, 0]
@@ -121,14 +136,26 @@ def shared_cells(first: VoxelGrid, second: VoxelGrid) -> int:
 
 
 def voxel_iou(first: VoxelGrid, second: VoxelGrid) -> float:
-    """Cells in both over cells in either; 0 when both are empty."""
+    """Cells in both over cells in either; 0 when both are empty.
+
+    Raises:
+        ArgumentError: no occupancy grids.
+    """
+    check_grid("first", first)
+    check_grid("second", second)
     both = shared_cells(first, second)
     either = first.count + second.count - both
     return both / either if either else 0.0
 
 
 def voxel_f_score(prediction: VoxelGrid, truth: VoxelGrid) -> float:
-    """F1 of occupied cells, ``2 |A and B| / (|A| + |B|)``; 0 when both are empty (HoloPart)."""
+    """F1 of occupied cells, ``2 |A and B| / (|A| + |B|)``; 0 when both are empty (HoloPart).
+
+    Raises:
+        ArgumentError: no occupancy grids.
+    """
+    check_grid("prediction", prediction)
+    check_grid("truth", truth)
     total = prediction.count + truth.count
     return 2.0 * shared_cells(prediction, truth) / total if total else 0.0
 
@@ -139,7 +166,7 @@ def _empty_grid(points: Float[np.ndarray, "P 3"], pitch: float) -> VoxelGrid:
     low = np.rint(lowest / pitch) - 1
     shape = np.rint(highest / pitch) - low + 2
     if shape.max() > MAX_CELLS:
-        raise GeometryError(
+        raise ArgumentError(
             f"voxels: an extent of {shape.max():.0f} cells, at most {MAX_CELLS} are taken; "
             "bring the shape to the protocol's frame first"
         )

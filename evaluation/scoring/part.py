@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from evaluation.functional.boxes import bbox_iou
+from evaluation.functional.boxes import THINNEST_SHARE, bbox_iou
 from evaluation.functional.placement import (
     centroid_error_pct,
     rotation_error_deg,
@@ -47,13 +47,21 @@ def part_metric_names(protocol: Protocol) -> list[str]:
     return names
 
 
+def box_overlap(comparison: Comparison, made: PreparedMesh, truth: PreparedMesh) -> float:
+    """Overlap of axis-aligned boxes in the truth's axes, before any alignment.
+
+    What counts as flat is measured by the whole true object, so it is one length for all its parts.
+    """
+    thinnest = THINNEST_SHARE * comparison.diagonal
+    return bbox_iou(*made.moved_bounds(comparison.placed), *truth.bounds, thinnest=thinnest)
+
+
 def score_boxes(
     comparison: Comparison, made: PreparedMesh, truth: PreparedMesh, into: Collected
 ) -> None:
-    """Overlap of axis-aligned boxes in the truth's axes, before any alignment."""
+    """Overlap of boxes, where the protocol takes it."""
     if comparison.protocol.takes("bbox_iou"):
-        moved = made.moved_bounds(comparison.placed)
-        into.put("bbox_iou", bbox_iou(*moved, *truth.bounds))
+        into.put("bbox_iou", box_overlap(comparison, made, truth))
 
 
 def _score_placement(

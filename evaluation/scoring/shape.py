@@ -10,7 +10,7 @@ from evaluation.prepared import PreparedMesh
 from evaluation.protocol import Protocol
 from evaluation.scoring.collected import Collected
 from evaluation.scoring.context import Comparison
-from mmpart_core.errors import GeometryError
+from mmpart_core.errors import ArgumentError, GeometryError
 
 
 def shape_metric_names(protocol: Protocol) -> list[str]:
@@ -104,7 +104,7 @@ def _score_voxels(
     protocol = into.protocol
     try:
         grids = _grids(made, truth, made_motion, true_motion, count, into)
-    except GeometryError as error:
+    except ArgumentError as error:
         into.flags.append(f"occupancy counts as none: {error}")
         grids = None
     if protocol.takes("volume_iou"):

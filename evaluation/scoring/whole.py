@@ -15,7 +15,7 @@ from evaluation.scoring.collected import Collected
 from evaluation.scoring.context import Comparison, PreparedPair
 from evaluation.scoring.part import score_boxes
 from evaluation.scoring.shape import score_shape, shape_metric_names
-from mmpart_core.errors import GeometryError
+from mmpart_core.errors import ArgumentError
 
 NO_PAIR = "fewer than two parts: there is no pair"
 
@@ -124,6 +124,6 @@ def _grid(comparison: Comparison, part: PreparedMesh, into: Collected) -> VoxelG
     motion = comparison.frame.after(comparison.placed)
     try:
         return part.voxels(motion, comparison.protocol.pitch, filled=True)
-    except GeometryError as error:
+    except ArgumentError as error:
         into.flags.append(f"mutual IoU counts a part as failed: {error}")
         return None

@@ -97,6 +97,59 @@ def test_boxes_by_hand() -> None:
     )
 
 
+@given(
+    st.lists(st.floats(0.0, 1.0), min_size=3, max_size=3),
+    st.integers(0, 10_000),
+    st.floats(0.0, 3.0),
+    st.floats(1.0, 1.5),
+)
+@settings(max_examples=60, deadline=None)
+def test_box_overlap_falls_evenly_with_a_shift_also_of_flat_boxes(
+    extent: list[float], seed: int, shift: float, more: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    # each side full, or as thin as rounding leaves it
+    high = np.array(extent) * rng.choice([1.0, 1e-9, 0.0], 3)
+    high[rng.integers(3)] = 1.0
+    low, thinnest = np.zeros(3), 1e-3
+    direction = rng.normal(size=3)
+    direction *= thinnest * shift / np.linalg.norm(direction)
+
+    def overlap(offset: np.ndarray) -> float:
+        return functional.bbox_iou(low + offset, high + offset, low, high, thinnest=thinnest)
+
+    assert overlap(np.zeros(3)) == pytest.approx(1.0, abs=1e-12)
+    assert overlap(more * direction) <= overlap(direction) + 1e-9
+    # no jump anywhere: a step of a thousandth of the thinnest side changes little
+    step = direction + thinnest * 1e-3
+    assert abs(overlap(step) - overlap(direction)) < 0.01
+    assert overlap(rng.uniform(-1e-8, 1e-8, 3)) > 1.0 - 1e-4
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=30, deadline=None)
+def test_boxes_that_are_not_flat_are_compared_as_they_are(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    boxes = [(low, low + rng.uniform(0.1, 1.0, 3)) for low in rng.uniform(0.0, 0.5, (2, 3))]
+    (a, b), (c, d) = boxes
+    both = float(np.prod(np.maximum(np.minimum(b, d) - np.maximum(a, c), 0.0)))
+    either = float(np.prod(b - a) + np.prod(d - c)) - both
+    assert functional.bbox_iou(a, b, c, d) == pytest.approx(both / either, abs=1e-12)
+
+
+def test_a_flat_part_keeps_its_overlap_through_rounding() -> None:
+    low, high = np.zeros(3), np.array([1.0, 1.0, 0.0])
+    rounded = high + np.array([0.0, 0.0, 1e-8])
+    assert functional.bbox_iou(low, high, low, rounded) == pytest.approx(1.0, abs=1e-5)
+    along = np.array([0.05 * np.sqrt(2.0), 0.0, 0.0])
+    expected = (1.0 - along[0]) / (1.0 + along[0])
+    for top in (high, rounded):
+        shifted = functional.bbox_iou(low + along, top + along, low, high)
+        assert shifted == pytest.approx(expected, abs=1e-4)
+    assert functional.bbox_iou(low, low, low, low) == 1.0
+    assert functional.bbox_iou(low, low, high, high) == 0.0
+
+
 def test_centroid_agrees_with_trimesh_and_errors_are_shares_of_the_diagonal() -> None:
     mesh = trimesh.creation.cone(1.0, 2.0)
     centroid = functional.surface_centroid(np.array(mesh.vertices), np.array(mesh.faces))

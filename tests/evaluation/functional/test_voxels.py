@@ -12,7 +12,7 @@ from scipy import ndimage
 from evaluation import functional
 from evaluation.functional.mutual_iou import pair_ious
 from evaluation.functional.voxels import VoxelGrid
-from mmpart_core.errors import GeometryError
+from mmpart_core.errors import ArgumentError
 from mmpart_core.geometry.surface import TriangleMesh
 
 PITCH = 2.0 / 64.0
@@ -135,5 +135,5 @@ def test_mutual_iou_is_the_mean_over_pairs_and_has_none_for_one_part(box: MakeBo
 
 def test_too_large_a_shape_is_refused_before_memory_is() -> None:
     vertices = np.array([[0.0, 0, 0], [1e6, 0, 0], [0, 1e6, 0]])
-    with pytest.raises(GeometryError, match="at most 512"):
+    with pytest.raises(ArgumentError, match="at most 512"):
         functional.voxelize_surface(vertices, np.array([[0, 1, 2]]), PITCH)
