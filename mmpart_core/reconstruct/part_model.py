@@ -21,10 +21,11 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from mmpart_core.reconstruct.hull import GridSpec
+from mmpart_core.reconstruct.marching import march_rays
 from mmpart_core.reconstruct.neus_alpha import annealed
 from mmpart_core.reconstruct.part_scene import sharpness_for
 from mmpart_core.reconstruct.ray_cache import occupied_spans
-from mmpart_core.reconstruct.rendering import Rendered, render_rays, spread_distances
+from mmpart_core.reconstruct.rendering import render_rays, spread_distances
 from mmpart_core.reconstruct.view_outputs import image_metrics, surface_outputs
 from mmpart_core.reconstruct.voxel_field import VoxelField
 
@@ -127,17 +128,24 @@ class PartModel(Model):
         """
         if isinstance(ray_bundle, Cameras):
             raise TypeError("PartModel renders rays, not cameras")
-        seen = self._render(ray_bundle)
+        origins, directions = ray_bundle.origins, ray_bundle.directions
+        distances = self._distances(ray_bundle)
+        if self.training and origins.device.type == "cpu":
+            rgb, accumulation = march_rays(
+                self.field, origins, directions, distances, self.sharpness
+            )
+            return {"rgb": rgb, "accumulation": accumulation}
+        seen = render_rays(self.field, origins, directions, distances, self.sharpness)
         outputs: dict[str, Tensor | list[Any]] = {
             "rgb": seen.rgb,
             "accumulation": seen.accumulation,
         }
         if not self.training:
-            outputs |= surface_outputs(self.field, ray_bundle.origins, ray_bundle.directions, seen)
+            outputs |= surface_outputs(self.field, origins, directions, seen)
         return outputs
 
-    def _render(self, bundle: RayBundle) -> Rendered:
-        """Render rays between their own nears and fars, or across what the field holds."""
+    def _distances(self, bundle: RayBundle) -> Tensor:
+        """Samples (R, S) of rays between their own nears and fars, or across the whole field."""
         nears, fars, samples = bundle.nears, bundle.fars, self.config.samples
         if nears is None or fars is None:
             spec, samples = self.field.spec, self.config.render_samples
@@ -148,8 +156,7 @@ class PartModel(Model):
         within = torch.full((len(nears), samples), 0.5, device=nears.device)
         if self.training:
             within = torch.rand(within.shape, generator=self.generator, device=nears.device)
-        distances = spread_distances(nears, fars, within)
-        return render_rays(self.field, bundle.origins, bundle.directions, distances, self.sharpness)
+        return spread_distances(nears, fars, within)
 
     @property
     def generator(self) -> torch.Generator:
@@ -180,7 +187,7 @@ class PartModel(Model):
             "smoothness": self.field.smoothness(config.eikonal_weight, self.laplacian_weight),
         }
         if self.step % _COLOR_SMOOTHING_EVERY == 0:
-            losses["variation"] = config.color_smoothing * self.field.color_variation()
+            losses["variation"] = self.field.color_variation(config.color_smoothing)
         return losses
 
     def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Tensor:

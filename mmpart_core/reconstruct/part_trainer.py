@@ -17,7 +17,6 @@ from mmpart_core import torchvision_compat
 torchvision_compat.declare_missing_operators()
 
 import numpy as np
-from nerfstudio.engine.optimizers import OptimizerConfig
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.pipelines.base_pipeline import VanillaPipelineConfig
@@ -25,6 +24,7 @@ from nerfstudio.pipelines.base_pipeline import VanillaPipelineConfig
 from mmpart_core.reconstruct import checkpoints
 from mmpart_core.reconstruct.field_file import FIELD_NAME, FieldFile, write_field_file
 from mmpart_core.reconstruct.finishing import finish_field
+from mmpart_core.reconstruct.grid_adam import GridAdamConfig
 from mmpart_core.reconstruct.options import TrainingOptions
 from mmpart_core.reconstruct.part_data import (
     PartDataManager,
@@ -36,16 +36,6 @@ from mmpart_core.reconstruct.protocol import TrainedField
 
 _DECAY = 0.1  # of the learning rates, from the first step to the last
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class FusedAdamConfig(OptimizerConfig):
-    """Adam in one pass over memory, which the dense grids are bound by."""
-
-    _target: type = torch.optim.Adam
-    eps: float = 1e-15
-    betas: tuple[float, float] = (0.9, 0.99)
-    fused: bool = True
 
 
 @dataclass
@@ -187,7 +177,7 @@ def optimizer_configs(options: TrainingOptions) -> dict[str, dict[str, object]]:
     """Both grids' optimizers; rates decay exponentially to a tenth over the run."""
     return {
         name: {
-            "optimizer": FusedAdamConfig(lr=rate),
+            "optimizer": GridAdamConfig(lr=rate),
             "scheduler": ExponentialDecaySchedulerConfig(
                 lr_final=rate * _DECAY, max_steps=options.steps
             ),

@@ -1,8 +1,7 @@
 """A field as two dense grids, signed distance and colour, with the gradients training needs.
 
-The two ``torch.autograd.Function`` classes give the same values and gradients as plain operations
-would, in a fraction of the time on a CPU: most samples along a ray have no influence on its
-colour, and the regularisers are known in closed form.
+Backward through a sampled grid visits only the samples that matter: most along a ray have no
+influence on its colour.
 """
 
 from typing import Any
@@ -12,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mmpart_core.reconstruct.hull import GridSpec
+from mmpart_core.reconstruct.penalties import Smoothness, color_variation
 
 # Gradients this far below the largest one of a batch are lost in float32 sums anyway.
 _NEGLIGIBLE = 1e-7
@@ -43,66 +43,6 @@ class _Trilinear(torch.autograd.Function):
             [True, False],
         )
         return to_grid, None
-
-
-class _Smoothness(torch.autograd.Function):
-    """Weighted eikonal and Laplacian penalties of a distance grid, by finite differences."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, sdf: Tensor, spacing: float, eikonal_weight: float, laplacian_weight: float
-    ) -> Tensor:
-        values = sdf[0, 0]
-        gradient = torch.zeros_like(values)
-        loss = eikonal_weight * _eikonal(values, spacing, eikonal_weight, gradient)
-        loss = loss + laplacian_weight * _laplacian(values, spacing, laplacian_weight, gradient)
-        ctx.save_for_backward(gradient)
-        return loss
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return (gradient * gradients[0])[None, None], None, None, None
-
-
-def _eikonal(values: Tensor, spacing: float, weight: float, gradient: Tensor) -> Tensor:
-    """Mean of (|grad| - 1)^2 over cells, forward differences; adds weight x gradient in place."""
-    base = values[:-1, :-1, :-1]
-    moved = (values[1:, :-1, :-1], values[:-1, 1:, :-1], values[:-1, :-1, 1:])
-    slopes = [(other - base) / spacing for other in moved]
-    length = (slopes[0] ** 2 + slopes[1] ** 2 + slopes[2] ** 2).add_(1e-12).sqrt_()
-    excess = length - 1.0
-    factor = excess / length * (2.0 * weight / (excess.numel() * spacing))
-    targets = (gradient[1:, :-1, :-1], gradient[:-1, 1:, :-1], gradient[:-1, :-1, 1:])
-    for slope, target in zip(slopes, targets, strict=True):
-        slope *= factor
-        target += slope
-        gradient[:-1, :-1, :-1] -= slope
-    return excess.square().mean()
-
-
-def _laplacian(values: Tensor, spacing: float, weight: float, gradient: Tensor) -> Tensor:
-    """Mean of (seven-point Laplacian x spacing)^2 over inner corners; adds weight x gradient."""
-    inner = slice(1, -1)
-    neighbours = [
-        (slice(2, None), inner, inner),
-        (slice(None, -2), inner, inner),
-        (inner, slice(2, None), inner),
-        (inner, slice(None, -2), inner),
-        (inner, inner, slice(2, None)),
-        (inner, inner, slice(None, -2)),
-    ]
-    centre = (inner, inner, inner)
-    bend = values[centre] * -6.0
-    for neighbour in neighbours:
-        bend += values[neighbour]
-    bend /= spacing
-    loss = bend.square().mean()
-    bend *= 2.0 * weight / (bend.numel() * spacing)
-    for neighbour in neighbours:
-        gradient[neighbour] += bend
-    gradient[centre] -= 6.0 * bend
-    return loss
 
 
 class VoxelField(nn.Module):
@@ -146,18 +86,13 @@ class VoxelField(nn.Module):
 
     def smoothness(self, eikonal_weight: float, laplacian_weight: float) -> Float[Tensor, ""]:
         """Weighted penalties on a distance grid that is no distance, or not smooth."""
-        return _Smoothness.apply(  # pyright: ignore[reportReturnType]
+        return Smoothness.apply(  # pyright: ignore[reportReturnType]
             self.sdf, self.spec.spacing, eikonal_weight, laplacian_weight
         )
 
-    def color_variation(self) -> Float[Tensor, ""]:
-        """Mean absolute difference of neighbouring colour logits."""
-        color = self.color
-        return (
-            color.diff(dim=2).abs().mean()
-            + color.diff(dim=3).abs().mean()
-            + color.diff(dim=4).abs().mean()
-        )
+    def color_variation(self, weight: float) -> Float[Tensor, ""]:
+        """Weighted mean absolute difference of neighbouring colour logits."""
+        return color_variation(self.color, weight)
 
     def refine(self, spec: GridSpec) -> None:
         """Move to a finer grid over the same region; the parameters are new objects.

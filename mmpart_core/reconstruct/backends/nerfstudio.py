@@ -19,7 +19,7 @@ from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.reconstruct.options import TrainingOptions
 from mmpart_core.reconstruct.protocol import TrainedField
 
-REQUIRES = ("torch", "nerfstudio")
+REQUIRES = ("torch", "nerfstudio", "numba")
 HOW_TO_GET = "install the project again: make setup"
 
 # 'cpu' is the fields' own defaults (docs/decisions/0006-training-schedule.md). 'gpu' scales them up
@@ -157,7 +157,7 @@ class Settings(BackendSettings):
 class VoxelFieldTrainer:
     """Trains through nerfstudio; see ``reconstruct.part_training``."""
 
-    VERSION: ClassVar[str] = "3"
+    VERSION: ClassVar[str] = "4"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -177,7 +177,7 @@ class VoxelFieldTrainer:
             importlib.import_module("mmpart_core.reconstruct.part_training")
         except ImportError as error:
             raise MissingDependencyError(
-                "reconstruct 'nerfstudio': expected the packages torch and nerfstudio 1.1.5, but "
+                "reconstruct 'nerfstudio': expected the packages torch, numba and nerfstudio 1.1.5, but "
                 f"importing them failed ({error}); reinstall the project's dependencies"
             ) from error
         wanted = self._settings.device
