@@ -177,8 +177,8 @@ class VoxelFieldTrainer:
             importlib.import_module("mmpart_core.reconstruct.part_training")
         except ImportError as error:
             raise MissingDependencyError(
-                "reconstruct 'nerfstudio': expected the packages torch, numba and nerfstudio 1.1.5, but "
-                f"importing them failed ({error}); reinstall the project's dependencies"
+                "reconstruct 'nerfstudio': expected the packages torch, numba and nerfstudio "
+                f"1.1.5, but importing them failed ({error}); reinstall the project's dependencies"
             ) from error
         wanted = self._settings.device
         check_device("reconstruct.device", wanted)
