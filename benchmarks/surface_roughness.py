@@ -50,9 +50,10 @@ def bump_angle_deg(
     if outer:
         seen = functional.seen_from_outside(vertices, faces, points)
         points, normals = points[seen], normals[seen]
-    distance, index = KDTree(points).query(points, k=_NEIGHBOURS + 1, distance_upper_bound=NEAR)
-    found = np.isfinite(distance[:, 1:])
-    index = np.where(found, index[:, 1:], 0)
+    found_at = KDTree(points).query(points, k=_NEIGHBOURS + 1, distance_upper_bound=NEAR)
+    distance, index = (np.asarray(values)[:, 1:] for values in found_at)
+    found = np.isfinite(distance)
+    index = np.where(found, index, 0)
     cosine = (normals[:, None] * normals[index]).sum(axis=-1)
     counts = found & (cosine > 0.0)
     angles = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
