@@ -2,18 +2,31 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+import click
 import typer
+from click.core import ParameterSource
 
 from flows.cli_options import Seed, Settings, Store
 
 
 @dataclass(frozen=True)
-class ScoringOptions:
+class OptionGroup:
+    """What groups of options have in common.
+
+    Attributes:
+        given: fields that the user gave on the command line, be it their default.
+    """
+
+    given: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True)
+class ScoringOptions(OptionGroup):
     """What is scored, how, and where the scores go."""
 
     dataset: Annotated[
@@ -72,7 +85,7 @@ class ScoringOptions:
 
 
 @dataclass(frozen=True)
-class PredictionOptions:
+class PredictionOptions(OptionGroup):
     """Which predictions."""
 
     predictions: Annotated[
@@ -91,7 +104,7 @@ class PredictionOptions:
 
 
 @dataclass(frozen=True)
-class GenerationOptions:
+class GenerationOptions(OptionGroup):
     """How predictions are made from the true objects."""
 
     profile: Annotated[
@@ -126,8 +139,15 @@ class GenerationOptions:
     seed: Seed = 0
 
 
-def given_options(group: Any) -> list[str]:
-    """The options of a group that say something else than their default, as a user writes them.
+def option_fields(group: OptionGroup | type[OptionGroup]) -> list[Any]:
+    """The fields of a group that are options."""
+    return [each for each in fields(group) if each.name != "given"]
+
+
+def given_options(group: OptionGroup) -> list[str]:
+    """The options of a group that were given or say something else than their default.
+
+    They are called as a user writes them.
 
     Args:
         group: an instance of one of these classes.
@@ -137,21 +157,23 @@ def given_options(group: Any) -> list[str]:
         ['--up']
     """
     return [
-        _option_name(field)
-        for field in fields(group)
-        if getattr(group, field.name) not in (field.default, [], ())
+        _option_name(each)
+        for each in option_fields(group)
+        if each.name in group.given or getattr(group, each.name) not in (each.default, [], ())
     ]
 
 
-def _option_name(field: Any) -> str:
+def _option_name(option: Any) -> str:
     # in Annotated, the first name of typer.Option stands where its default would be
-    names = (name for each in get_args(field.type)[1:]
+    names = (name for each in get_args(option.type)[1:]
              for name in (each.default, *(each.param_decls or ())))  # fmt: skip
     long = (name for name in names if isinstance(name, str) and name.startswith("--"))
-    return next(long, f"--{field.name.replace('_', '-')}")
+    return next(long, f"--{option.name.replace('_', '-')}")
 
 
-def with_options(*groups: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_options(
+    *groups: type[OptionGroup],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A command whose first parameters are groups of options.
 
     Typer reads options from a function's signature, so the command is given one that holds the
@@ -163,13 +185,16 @@ def with_options(*groups: type[Any]) -> Callable[[Callable[..., None]], Callable
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(command).parameters.values())[len(groups) :]
-        shared = [_parameter(field) for group in groups for field in fields(group)]
+        shared = [_parameter(each) for group in groups for each in option_fields(group)]
         parameters = [*shared, *own]
 
         @wraps(command)
         def run(**values: Any) -> None:
             filled = [
-                group(**{field.name: values.pop(field.name) for field in fields(group)})
+                group(
+                    **{each.name: values.pop(each.name) for each in option_fields(group)},
+                    given=_given_names(group),
+                )
                 for group in groups
             ]
             command(*filled, **values)
@@ -181,7 +206,18 @@ def with_options(*groups: type[Any]) -> Callable[[Callable[..., None]], Callable
     return decorate
 
 
-def _parameter(field: Any) -> inspect.Parameter:
-    default = inspect.Parameter.empty if field.default is MISSING else field.default
+def _given_names(group: type[OptionGroup]) -> tuple[str, ...]:
+    """Fields that stand on the command line; none outside a command."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return ()
+    names = (each.name for each in option_fields(group))
+    return tuple(
+        name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    )
+
+
+def _parameter(option: Any) -> inspect.Parameter:
+    default = inspect.Parameter.empty if option.default is MISSING else option.default
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Parameter(field.name, kind, default=default, annotation=field.type)
+    return inspect.Parameter(option.name, kind, default=default, annotation=option.type)

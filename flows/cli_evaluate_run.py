@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluation.reporting.attribution import Attribution
+from evaluation.reporting.notices import hints_of, lost_in_words, shell_words
 from evaluation.reporting.summary import FAILURE_RATE, LevelSummary, summarize
 from evaluation.reporting.wording import (
     arrow,
@@ -19,12 +20,14 @@ from evaluation.reporting.wording import (
     percent,
     signed,
 )
+from evaluation.rows import ScoreRow
 from flows.cli_prefect import import_prefect
 from flows.cli_run import INCOMPLETE, running
 from flows.evaluation_facts import published_command
 from flows.evaluation_job import EvaluationJob, describe_job
 
 SHOWN_LOSSES = (FAILURE_RATE, "f_0.05", "chamfer", "volume_iou", "centroid_error_pct")
+HINTS_TOLD = 6
 
 
 def run_evaluation(job: EvaluationJob, console: Console, quiet: bool, verbose: bool) -> None:
@@ -46,6 +49,7 @@ def run_evaluation(job: EvaluationJob, console: Console, quiet: bool, verbose: b
     if not quiet:
         for note in describe_job(job):
             console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        print_notices(console, rows)
         out = Console(highlight=False)
         print_summaries(out, summarize(rows))
         out.print(str(Path(job.report) / "index.html"), markup=False, soft_wrap=True)
@@ -120,8 +124,37 @@ def print_summaries(console: Console, summaries: Sequence[LevelSummary]) -> None
         for level in levels:
             table.add_column(level.level, justify="right")
         table.add_row("rows", *(str(level.rows) for level in levels))
+        table.add_row("objects", *(str(level.objects) for level in levels))
         table.add_row("failed", *(percent(level.failure_rate) for level in levels))
         for metric in headline_metrics(levels):
-            means = (mean_text(level.metric(metric)) for level in levels)
-            table.add_row(metric_title(metric), *(mean.replace(" [", "\n[") for mean in means))
+            table.add_row(metric_title(metric), *(_cell(level, metric) for level in levels))
         console.print(table)
+        if any(level.failed for level in levels) and protocol.failure_policy == "worst":
+            console.print(
+                "Failures count at each metric's worst value; 'made' is the mean of those made.",
+                soft_wrap=True,
+            )
+        for level in levels:
+            for line in shell_words(level):
+                console.print(f"{level.level}s, {line}.", markup=False, soft_wrap=True)
+
+
+def _cell(level: LevelSummary, metric: str) -> str:
+    """A mean, below it its interval and, where something failed, the mean of what was made."""
+    found = level.metric(metric)
+    text = mean_text(found).replace(" [", "\n[")
+    if found is None or found.success_mean is None or found.successes == found.count:
+        return text
+    return f"{text}\nmade {number(found.success_mean)}"
+
+
+def print_notices(console: Console, rows: Sequence[ScoreRow]) -> None:
+    """Suspicions and lost parts, a line each, so many at most that they are read."""
+    lines = [f"hint: {each.object_id}: {each.text}" for each in hints_of(rows)]
+    if len(lines) > HINTS_TOLD:
+        lines = [*lines[:HINTS_TOLD], f"hint: {len(lines) - HINTS_TOLD} more on the page"]
+    if lines:
+        lines.append("hint: these are signs only; scores are of the predictions as they are")
+    lost = lost_in_words(rows)
+    for line in [*lines, *([f"note: {lost}"] if lost else [])]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

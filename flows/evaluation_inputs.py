@@ -14,9 +14,9 @@ from flows.cli_evaluate_options import (
     GenerationOptions,
     PredictionOptions,
     ScoringOptions,
-    given_options,
 )
 from flows.evaluation_job import EvaluationJob, Generation, Round
+from flows.evaluation_options_used import check_axes_and_frame, check_pool, refuse_ignored
 from flows.evaluation_output import check_apart_from_data, check_outputs, check_report
 from flows.inputs import (
     DEFAULT_STORE,
@@ -70,12 +70,13 @@ def prepare_evaluation(
         raise InputError(
             "evaluate: give either --predictions FOLDER or --generate, which makes them first"
         )
-    _refuse_ignored(predictions, generation, generate)
+    refuse_ignored(predictions, generation, generate)
     data = _chosen_data(scoring)
     if not generate:
         folder = predictions.predictions
         if folder is None or not folder.is_dir():
             raise InputError(f"--predictions '{folder}': there is no such folder")
+        check_axes_and_frame(predictions, folder, data.object_ids)
         return job_of(scoring, data, (Round(predictions=str(folder)),), predictions)
     config = checked_config(generation)
     truths = any(config.choice(stage).kind == TRUTH_KIND for stage in backends.STAGES)
@@ -119,20 +120,6 @@ def prepare_attribution(
 def output_folder(generation: GenerationOptions, dataset_name: str) -> Path:
     """Where objects are written, a folder each: as given, else ``out/<data set>``."""
     return generation.output or Path("out") / slug(dataset_name)
-
-
-def _refuse_ignored(
-    predictions: PredictionOptions, generation: GenerationOptions, generate: bool
-) -> None:
-    """Refuse (ConfigError) options that would have no effect."""
-    if generate:
-        ignored, why = given_options(predictions), "is for predictions that are there"
-        other = "--generate"
-    else:
-        ignored, why = given_options(generation), "is for predictions that --generate makes"
-        other = "--predictions"
-    if ignored:
-        raise ConfigError(f"{ignored[0]}: {why}, {other} was given; leave it out")
 
 
 def checked_config(generation: GenerationOptions) -> PipelineConfig:
@@ -190,7 +177,7 @@ def job_of(
     """
     protocols = parse_protocols(scoring.protocol or ())
     models = _opened_models(scoring, protocols)
-    _check_pool(scoring)
+    check_pool(scoring)
     store = scoring.store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     check_store_address(store)
     check_apart_from_data(scoring.report, scoring.dataset, "--report")
@@ -223,17 +210,6 @@ def _opened_models(scoring: ScoringOptions, protocols: Sequence[Protocol]) -> Mo
     found = find_models(scoring.lpips, scoring.clip)
     open_models(found)
     return found
-
-
-def _check_pool(scoring: ScoringOptions) -> None:
-    """Refuse (ConfigError) a pool and a scheduler that do not go together."""
-    if scoring.pool == "dask" and scoring.scheduler is None:
-        raise ConfigError("--pool dask: give the scheduler's address with --scheduler")
-    if scoring.pool in ("here", "processes") and scoring.scheduler is not None:
-        raise ConfigError(
-            f"--scheduler '{scoring.scheduler}': has no use with --pool {scoring.pool}; leave one "
-            "of them out"
-        )
 
 
 def parse_protocols(names: Sequence[str]) -> tuple[Protocol, ...]:

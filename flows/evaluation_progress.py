@@ -13,6 +13,8 @@ from evaluation.reporting.worst import ranking_metric
 from evaluation.rows import ScoreRow
 from mmpart_core.records import ObjectResult
 
+_PARTS_TOLD = 3
+
 
 class EvaluationListener(Protocol):
     """Told about an evaluation as it goes; called from several threads."""
@@ -115,7 +117,16 @@ def row_in_words(rows: Sequence[ScoreRow]) -> str:
     mean = f", {metric} {sum(values) / len(values):.3f}" if values else ""
     made = sum(row.state == "scored" for row in parts)
     count = f"{made} of {len(parts)} parts scored" if parts else "scored as a whole"
-    return f"{count}{mean}"
+    return f"{count}{mean}{_without_score(parts)}"
+
+
+def _without_score(parts: Sequence[ScoreRow]) -> str:
+    """Which parts have no score, and why."""
+    lost = [row for row in parts if row.state != "scored"]
+    told = [f"'{row.name}' {row.state}: {row.reason}" for row in lost[:_PARTS_TOLD]]
+    if len(lost) > _PARTS_TOLD:
+        told.append(f"and {len(lost) - _PARTS_TOLD} more")
+    return "".join(f"; {each}" for each in told)
 
 
 @contextmanager

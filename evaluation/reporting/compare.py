@@ -226,7 +226,7 @@ def paired_differences(
         if keys
     }
     changes = {
-        metric: without_rounding(*both, facts_of(metric, protocol))
+        metric: without_rounding(both[0], both[1], facts_of(metric, protocol))
         for metric, both in sides.items()
     }
     by_object: dict[str, dict[str, list[float]]] = {metric: {} for metric in sides}

@@ -12,12 +12,17 @@ from evaluation.reporting.attribution import Attribution
 from evaluation.reporting.attribution_text import attribution_frame, attribution_markdown
 from evaluation.reporting.bootstrap import CONFIDENCE, BootstrapOptions
 from evaluation.reporting.compare import LevelComparison
-from evaluation.reporting.compare_text import comparison_frame, comparison_markdown
+from evaluation.reporting.compare_text import (
+    comparison_frame,
+    comparison_markdown,
+    verdict_words,
+)
+from evaluation.reporting.notices import data_issues, hints_of, lost_in_words
 from evaluation.reporting.sections import (
     AttributionSection,
     ProtocolSection,
     attribution_section,
-    data_issues,
+    headline_cards,
     protocol_section,
 )
 from evaluation.reporting.summary import LevelSummary, protocols_of, summarize
@@ -150,8 +155,12 @@ def render_page(
         datasets=sorted({row.dataset for row in rows if row.dataset}),
         objects=len({(row.dataset, row.object_id) for row in rows}),
         issues=data_issues(rows),
+        hints=hints_of(rows),
+        lost=lost_in_words(rows),
         arrow=arrow,
         unit=unit,
+        verdict_words=verdict_words,
+        headline_cards=headline_cards,
         confidence=f"{CONFIDENCE:.0%}",
     )
 

@@ -7,6 +7,7 @@ from evaluation.metric_facts import COST_METRICS, is_stage_cost
 from evaluation.protocol import Level, Protocol, describe_protocol
 from evaluation.reporting import charts
 from evaluation.reporting.attribution import Attribution, StageLoss
+from evaluation.reporting.compare import LevelComparison, MetricDifference
 from evaluation.reporting.published import (
     PUBLISHED_TIMES,
     PublishedScore,
@@ -19,6 +20,7 @@ from evaluation.reporting.wording import (
     arrow,
     facts_of,
     headline_metrics,
+    headline_names,
     metric_title,
 )
 from evaluation.reporting.worst import (
@@ -33,6 +35,7 @@ from evaluation.rows import ScoreRow
 _HEADLINE_ROWS = 16
 _DISTRIBUTIONS = 4
 _CATEGORY_METRICS = 2
+_CARDS = 4
 _STAGES = ("plan", "isolate", "multiview", "reconstruct", "mesh", "assemble")
 
 
@@ -101,15 +104,6 @@ class AttributionSection:
     ranking: str | None
     largest: StageLoss | None
     waterfalls: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ObjectIssue:
-    """What is wrong with the data of one object."""
-
-    dataset: str
-    object_id: str
-    text: str
 
 
 def protocol_section(
@@ -185,19 +179,19 @@ def attribution_section(attribution: Attribution) -> AttributionSection:
     )
 
 
+def headline_cards(levels: Sequence[LevelComparison]) -> list[tuple[Protocol, MetricDifference]]:
+    """The few differences to show first: of the first protocol, at its finest level."""
+    if not levels:
+        return []
+    first = next((each for each in levels if each.level == "part"), levels[0])
+    found = {each.metric: each for each in first.metrics}
+    names = headline_names(list(found), _CARDS)
+    return [(first.protocol, found[name]) for name in names]
+
+
 _LOSS_METRICS = (
     FAILURE_RATE, "f_0.05", "chamfer", "volume_iou", "centroid_error_pct", "shape_f_0.05",
 )  # fmt: skip
-
-
-def data_issues(rows: Sequence[ScoreRow]) -> list[ObjectIssue]:
-    """All issues of the data, once each, by object."""
-    found = {
-        (row.dataset, row.object_id, issue): None
-        for row in sorted(rows, key=lambda each: (each.dataset, each.object_id))
-        for issue in row.issues
-    }
-    return [ObjectIssue(*key) for key in found]
 
 
 def _distributions(rows: Sequence[ScoreRow], levels: Sequence[LevelSummary]) -> list[str]:

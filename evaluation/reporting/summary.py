@@ -13,6 +13,9 @@ from evaluation.rows import ScoreRow
 
 LEVELS: tuple[Level, ...] = ("part", "group", "object")
 FAILURE_RATE = "failure_rate"
+OCCUPANCY_METRICS = ("volume_iou", "voxel_f", "shape_volume_iou", "shape_voxel_f")
+SHELL_FLAG = "open true surface"
+"""How a row's flag begins that says that its occupancy compares shells."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,28 @@ class MetricSummary:
 
 
 @dataclass(frozen=True)
+class ShellSplit:
+    """What an occupancy metric is over shells and over solids; failures are in neither.
+
+    Open true surfaces enclose nothing, so they are compared as shells, which is stricter: a mean
+    over both kinds is of neither.
+
+    Attributes:
+        metric: its name.
+        shells: rows whose true surface is open.
+        shell_mean: over those.
+        solids: rows whose true surface is closed.
+        solid_mean: over those; None where there are none.
+    """
+
+    metric: str
+    shells: int
+    shell_mean: float
+    solids: int
+    solid_mean: float | None
+
+
+@dataclass(frozen=True)
 class LevelSummary:
     """All rows of one level under one protocol, over one category or all.
 
@@ -55,6 +80,7 @@ class LevelSummary:
         failed: rows without one.
         unscored: rows whose truth is not usable; they are in no rate and no mean.
         metrics: the failure rate, then a summary per metric.
+        shells: per occupancy metric, where some row compares shells.
     """
 
     protocol: Protocol
@@ -66,12 +92,17 @@ class LevelSummary:
     failed: int
     unscored: int
     metrics: tuple[MetricSummary, ...]
+    shells: tuple[ShellSplit, ...] = ()
 
     @property
     def failure_rate(self) -> float | None:
         """Failed over failed and scored; None where there are neither."""
         tried = self.scored + self.failed
         return self.failed / tried if tried else None
+
+    def split(self, name: str) -> ShellSplit | None:
+        """Shells and solids of a metric; None where no row compares shells."""
+        return next((each for each in self.shells if each.metric == name), None)
 
     def metric(self, name: str) -> MetricSummary | None:
         """The summary of a metric; None where no row has it."""
@@ -168,7 +199,24 @@ def _level(
             for name in names
             if counted[name]
         ),
+        shells=tuple(_shells(rows)),
     )  # fmt: skip
+
+
+def _shells(rows: Sequence[ScoreRow]) -> list[ShellSplit]:
+    found: list[ShellSplit] = []
+    for metric in OCCUPANCY_METRICS:
+        sides: tuple[list[float], list[float]] = ([], [])
+        for row in rows:
+            if row.state == "scored" and metric in row.values:
+                is_shell = any(flag.startswith(SHELL_FLAG) for flag in row.flags)
+                sides[not is_shell].append(row.values[metric])
+        shells, solids = (sorted(values) for values in sides)
+        if shells:
+            solid_mean = float(np.mean(solids)) if solids else None
+            shell_mean = float(np.mean(shells))
+            found.append(ShellSplit(metric, len(shells), shell_mean, len(solids), solid_mean))
+    return found
 
 
 def _metric(

@@ -9,6 +9,7 @@ import pandas as pd
 
 from evaluation.protocol import describe_protocol
 from evaluation.reporting.bootstrap import CONFIDENCE
+from evaluation.reporting.notices import shell_words
 from evaluation.reporting.summary import FAILURE_RATE, LevelSummary
 from evaluation.reporting.wording import (
     arrow,
@@ -47,6 +48,7 @@ def summary_frame(summaries: Sequence[LevelSummary]) -> pd.DataFrame:
             "median": each.median,
             "successes": each.successes,
             "success_mean": each.success_mean,
+            **_split_values(summary, each.metric),
         }
         for summary in summaries
         for each in summary.metrics
@@ -74,12 +76,22 @@ def summary_json(summaries: Sequence[LevelSummary]) -> list[dict[str, Any]]:
                     "median": each.median,
                     "successes": each.successes,
                     "success_mean": each.success_mean,
+                    **_split_values(summary, each.metric),
                 }
                 for each in summary.metrics
             },
         }
         for summary in summaries
     ]
+
+
+def _split_values(summary: LevelSummary, metric: str) -> dict[str, float | None]:
+    """Shells and solids of a metric; empty columns where none is compared as a shell."""
+    split = summary.split(metric)
+    return {
+        name: getattr(split, name) if split else None
+        for name in ("shells", "shell_mean", "solids", "solid_mean")
+    }
 
 
 def summary_markdown(summaries: Sequence[LevelSummary]) -> str:
@@ -131,7 +143,8 @@ def _level_block(summary: LevelSummary) -> str:
         f"{summary.rows} rows of {summary.objects} objects: {summary.scored} scored, "
         f"{summary.failed} failed ({percent(summary.failure_rate)}), {summary.unscored} unscored."
     )
-    return f"### Level: {summary.level}\n\n{counts}\n\n{markdown_table(head, lines)}"
+    said = "\n\n".join([counts, *(f"{line}." for line in shell_words(summary))])
+    return f"### Level: {summary.level}\n\n{said}\n\n{markdown_table(head, lines)}"
 
 
 def _category_tables(summaries: Sequence[LevelSummary]) -> list[str]:

@@ -1,7 +1,7 @@
 """Names and numbers as readers see them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from evaluation.metric_facts import MetricFacts, metric_facts
 from evaluation.protocol import Protocol
@@ -13,6 +13,9 @@ _TITLES = {
     "chamfer": "Chamfer",
     "normal_consistency": "normal consistency",
     "volume_iou": "volume IoU",
+    "volume_iou_solid": "volume IoU, solids",
+    "volume_iou_shell": "volume IoU, shells",
+    "open_truth": "open true surfaces",
     "voxel_f": "voxel F",
     "bbox_iou": "box IoU",
     "centroid_error_pct": "centroid error",
@@ -152,7 +155,11 @@ def headline_metrics(summaries: Sequence[LevelSummary], limit: int = 5) -> list[
 
     An F-score is always among them where there is one: F@0.05, else the widest.
     """
-    present = {each.metric for summary in summaries for each in summary.metrics}
+    return headline_names({each.metric for own in summaries for each in own.metrics}, limit)
+
+
+def headline_names(present: Collection[str], limit: int) -> list[str]:
+    """The few metrics to show first, of those given; see ``headline_metrics``."""
     chosen = [metric for metric in _HEADLINES if metric in present]
     scores = sorted((m for m in present if m.startswith("f_") and m[2:3].isdigit()), reverse=True)
     if scores and "f_0.05" not in present:

@@ -126,6 +126,12 @@ def test_a_command_as_it_is_published(
     ("arguments", "message"),
     [
         (["-p", "made", "--profile", "groundtruth"], "--profile: is for predictions that"),
+        (["-p", "made", "--profile", "local"], "--profile: is for predictions that"),
+        (["--generate", "--frame", "truth"], "--frame: is for predictions that are there"),
+        (["-p", "made", "--up", "z"], "--up z: has no effect, all predictions in 'made' are GLB"),
+        (["-p", "own", "--frame", "unit_box"], "--frame: has no effect, all predictions in 'own'"),
+        (["-p", "made", "--pool", "here", "--workers", "4"], "--workers 4: has no use with --pool"),
+        (["-p", "made", "--scheduler", "tcp://a:1", "--workers", "4"], "has workers of its own"),
         (["-p", "made", "--set", "mesh.kind=kaolin"], "--set: is for"),
         (["-p", "made", "--camera", "azimuth=0"], "--camera: is for"),
         (["-p", "made", "-o", "out"], "--output: is for"),
@@ -146,6 +152,8 @@ def test_what_has_no_effect_and_what_cannot_be_written_is_refused(
 ) -> None:
     write_glb(here / "made" / "lamp.glb", OBJECTS["lamp"])
     (here / "store").mkdir()
+    (here / "own" / "lamp").mkdir(parents=True)
+    (here / "own" / "lamp" / "manifest.json").write_text("{}")
     assert message in refused("evaluate", "data", "--store", "store", *arguments)
 
 
