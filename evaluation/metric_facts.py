@@ -1,76 +1,15 @@
-"""What each metric of a row is: which way is better, its worst value, its unit, its meaning."""
+"""What each metric of a row is under a protocol: better, worst, before or after alignment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
+from evaluation.metric_catalogue import PLAIN_METRICS, SHARE, UP, MetricFacts
 from evaluation.protocol import Protocol
 
+__all__ = [
+    "COST_METRICS", "MetricFacts", "bounded", "is_stage_cost", "metric_facts", "metric_table",
+]  # fmt: skip
 
-@dataclass(frozen=True)
-class MetricFacts:
-    """One column of the score table.
-
-    Attributes:
-        better: which way is better; ``neither`` for plain counts.
-        worst: the value a failure counts at, and no score is worse than; None for metrics that a
-            failure does not have.
-        unit: in words, empty for shares in 0 to 1.
-        words: what it measures.
-    """
-
-    better: Literal["higher", "lower", "neither"]
-    worst: float | None
-    unit: str
-    words: str
-
-
-_PLAIN: dict[str, MetricFacts] = {
-    "normal_consistency": MetricFacts("higher", 0.0, "", "agreement of nearest normals"),
-    "volume_iou": MetricFacts("higher", 0.0, "", "occupied cells shared over occupied in either"),
-    "voxel_f": MetricFacts("higher", 0.0, "", "F1 of occupied cells"),
-    "bbox_iou": MetricFacts("higher", 0.0, "", "overlap of axis-aligned bounding boxes"),
-    "centroid_error_pct": MetricFacts("lower", 100.0, "% of diagonal", "distance of centroids"),
-    "scale_error_pct": MetricFacts("lower", 100.0, "% of diagonal", "difference of box diagonals"),
-    "rotation_error_deg": MetricFacts("lower", 180.0, "degrees", "turn away from the truth"),
-    "watertight": MetricFacts("higher", 0.0, "", "closed and consistently wound"),
-    "watertight_share": MetricFacts("higher", 0.0, "", "share of parts that are watertight"),
-    "components": MetricFacts("neither", None, "pieces", "connected components"),
-    "penetration_pct": MetricFacts(
-        "lower", 100.0, "% of smaller part", "volume shared by pairs of parts, mean over pairs"
-    ),
-    "penetration_max_pct": MetricFacts(
-        "lower", 100.0, "% of smaller part", "volume shared by the worst pair of parts"
-    ),
-    "mutual_iou": MetricFacts("lower", 1.0, "", "overlap of parts with each other, contact counts"),
-    "mutual_iou_max": MetricFacts("lower", 1.0, "", "overlap of the worst pair of parts"),
-    "part_count_error": MetricFacts("lower", None, "parts", "parts too many or too few"),
-    "name_accuracy": MetricFacts("higher", 0.0, "", "true parts whose match bears their name"),
-    "success_rate": MetricFacts("higher", 0.0, "", "true parts that were made"),
-    "psnr_db": MetricFacts("higher", 0.0, "dB", "renders against true views"),
-    "ssim": MetricFacts("higher", 0.0, "", "renders against true views"),
-    "silhouette_iou": MetricFacts("higher", 0.0, "", "overlap of silhouettes"),
-    "input_psnr_db": MetricFacts("higher", 0.0, "dB", "render at the input view"),
-    "input_ssim": MetricFacts("higher", 0.0, "", "render at the input view"),
-    "input_silhouette_iou": MetricFacts("higher", 0.0, "", "silhouettes at the input view"),
-    "lpips": MetricFacts("lower", 1.0, "", "learned perceptual distance of renders"),
-    "clip_image": MetricFacts("higher", 0.0, "", "similarity of renders, CLIP"),
-    "input_lpips": MetricFacts("lower", 1.0, "", "learned perceptual distance at the input view"),
-    "photo_psnr_db": MetricFacts("higher", 0.0, "dB", "render against the real input picture"),
-    "photo_ssim": MetricFacts("higher", 0.0, "", "render against the real input picture"),
-    "photo_lpips": MetricFacts("lower", 1.0, "", "render against the real input picture"),
-    "photo_clip_image": MetricFacts("higher", 0.0, "", "render and real input picture, CLIP"),
-    "photo_silhouette_iou": MetricFacts(
-        "higher", 0.0, "", "silhouettes of render and real input picture"
-    ),
-    "clip_text": MetricFacts("higher", 0.0, "", "similarity of a render and the part's name, CLIP"),
-    "seconds": MetricFacts("neither", None, "s", "time of all stages"),
-    "cost_usd": MetricFacts("neither", None, "USD", "money for all stages"),
-    "gpu_seconds": MetricFacts("neither", None, "s", "time on a GPU, all stages"),
-    "tokens": MetricFacts("neither", None, "tokens", "tokens of hosted models, all stages"),
-    "peak_memory_mib": MetricFacts("neither", None, "MiB", "most memory held at once"),
-    "peak_gpu_memory_mib": MetricFacts("neither", None, "MiB", "most GPU memory held at once"),
-}
 _ALONE = "shape_"
 COST_METRICS = (
     "seconds", "gpu_seconds", "cost_usd", "tokens", "peak_memory_mib", "peak_gpu_memory_mib",
@@ -78,13 +17,22 @@ COST_METRICS = (
 """What making an object takes as a whole; a row lacks what its source does not know."""
 _COST_ENDINGS = {"_s": ("s", "time"), "_usd": ("USD", "money"), "_tokens": ("tokens", "tokens"),
                  "_mib": ("MiB", "memory")}  # fmt: skip
+_FAN = "Fan et al., 2017"
+_KNAPITSCH = "Knapitsch et al., Tanks and Temples, 2017"
+_AFTER_ALIGNMENT = ("normal_consistency", "volume_iou", "voxel_f")
+_BEFORE_ALIGNMENT = (
+    "bbox_iou", "centroid_error_pct", "scale_error_pct", "rotation_error_deg", "psnr_db", "ssim",
+    "silhouette_iou", "lpips", "clip_image", "input_psnr_db", "input_ssim",
+    "input_silhouette_iou", "input_lpips",
+)  # fmt: skip
 
 
 def metric_facts(metric: str, protocol: Protocol, side: float = 2.0) -> MetricFacts:
     """Facts about a metric under a protocol.
 
     Distances between points are bounded by the diagonal of the cube around the frame: a failed
-    part counts as that far away, and a score that is worse is cut there.
+    part counts as that far away, and a score that is worse is cut there. Where a protocol aligns
+    shapes, the words say whether the metric was taken before or after it.
 
     Args:
         metric: a column of a row, for instance ``f_0.05`` or ``shape_chamfer``.
@@ -95,21 +43,68 @@ def metric_facts(metric: str, protocol: Protocol, side: float = 2.0) -> MetricFa
         KeyError: no such metric.
     """
     name = metric.removeprefix(_ALONE)
-    alone = ", each part in its own box" if name != metric else ""
+    alone = name != metric
     if name == "chamfer":
-        longest = (2.0 if alone else side) * 3.0 ** (1.0 if protocol.norm == "l1" else 0.5)
-        value = longest**2 if protocol.squared else longest
-        worst = 2.0 * value if protocol.reduction == "sum" else value
-        unit = "squared frame units" if protocol.squared else "frame units"
-        return MetricFacts("lower", worst, unit, f"Chamfer distance{alone}")
-    if name.startswith("f_"):
-        return MetricFacts("higher", 0.0, "", f"F-score at distance {name[2:]}{alone}")
-    if name not in _PLAIN:
-        for ending, (unit, what) in _COST_ENDINGS.items():
-            if name.endswith(ending):
-                return MetricFacts("neither", None, unit, f"{what} of {name.removesuffix(ending)}")
-    facts = _PLAIN[name]
-    return MetricFacts(facts.better, facts.worst, facts.unit, facts.words + alone)
+        facts = _chamfer(protocol, 2.0 if alone else side)
+    elif name.startswith("f_"):
+        facts = _f_score(name[2:])
+    elif name in PLAIN_METRICS:
+        facts = PLAIN_METRICS[name]
+    else:
+        facts = _stage_cost(name)
+    words = ", each part in its own box" if alone else ""
+    if protocol.alignment != "none" and not alone:
+        if name in _AFTER_ALIGNMENT or name == "chamfer" or name.startswith("f_"):
+            words = ", after alignment"
+        elif name in _BEFORE_ALIGNMENT:
+            words = ", before alignment"
+    return replace(facts, words=facts.words + words)
+
+
+def metric_table() -> str:
+    """All metrics as a Markdown table: the one that the manual shows."""
+    patterns = {
+        "chamfer": MetricFacts(
+            "lower", 0.0, "frame units", "Chamfer distance", "0 to twice the cube's diagonal",
+            "mean d(p, T) + mean d(t, P); squared or halved where the protocol says so", _FAN,
+        ),
+        "f_<tau>": _f_score("tau"),
+    }  # fmt: skip
+    costs = {
+        f"<stage>{ending}": MetricFacts("neither", None, unit, f"{what} of a stage", UP)
+        for ending, (unit, what) in _COST_ENDINGS.items()
+    }
+    lines = ["| metric | what | formula | range | better | source |", "|---|---|---|---|---|---|"]
+    for name, facts in (patterns | PLAIN_METRICS | costs).items():
+        span = f"{facts.span} {facts.unit}".strip()
+        better = {"neither": ""}.get(facts.better, facts.better)
+        cells = (f"`{name}`", facts.words, facts.formula, span, better, facts.source)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _chamfer(protocol: Protocol, side: float) -> MetricFacts:
+    longest = side * 3.0 ** (1.0 if protocol.norm == "l1" else 0.5)
+    value = longest**2 if protocol.squared else longest
+    worst = 2.0 * value if protocol.reduction == "sum" else value
+    unit = "squared frame units" if protocol.squared else "frame units"
+    power = "d^2" if protocol.squared else "d"
+    half = "half of " if protocol.reduction == "mean" else ""
+    formula = f"{half}mean {power}(p, T) + mean {power}(t, P)"
+    return MetricFacts("lower", worst, unit, "Chamfer distance", f"0 to {worst:.4g}", formula, _FAN)
+
+
+def _f_score(tau: str) -> MetricFacts:
+    formula = f"2 P R / (P + R); P, R: shares of points strictly nearer than {tau}"
+    words = f"F-score at distance {tau}"
+    return MetricFacts("higher", 0.0, "", words, SHARE, formula, _KNAPITSCH)
+
+
+def _stage_cost(name: str) -> MetricFacts:
+    for ending, (unit, what) in _COST_ENDINGS.items():
+        if name.endswith(ending):
+            return MetricFacts("neither", None, unit, f"{what} of {name.removesuffix(ending)}", UP)
+    raise KeyError(name)
 
 
 def is_stage_cost(metric: str, stages: Sequence[str]) -> bool:

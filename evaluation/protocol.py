@@ -170,6 +170,12 @@ PRESETS: dict[str, Protocol] = {
 }
 
 
+_SHAPES_ONLY = " for distances and occupancy; boxes, placement and renders before it"
+_BEFORE_IT: dict[Alignment, str] = {
+    "none": "", "best_of_4_rotations": _SHAPES_ONLY, "rigid_icp": _SHAPES_ONLY,
+}  # fmt: skip
+
+
 def describe_protocol(protocol: Protocol) -> str:
     """A protocol in words, for reports and captions."""
     frames = {
@@ -188,8 +194,8 @@ def describe_protocol(protocol: Protocol) -> str:
         f"{protocol.seed}.",
         f"Chamfer: {combined} of both mean {distance} distances, {square}. F-scores at {taus}.",
         f"Occupancy in {protocol.voxels} steps of [-1, 1], {protocol.voxels_from}.",
-        f"Alignment: {protocol.alignment.replace('_', ' ')}; parts paired: "
-        f"{protocol.matching.replace('_', ' ')}.",
+        f"Alignment: {protocol.alignment.replace('_', ' ')}{_BEFORE_IT[protocol.alignment]}; "
+        f"parts paired: {protocol.matching.replace('_', ' ')}.",
         "Failed parts count at the worst value."
         if protocol.failure_policy == "worst"
         else "Failed parts count in the success rate only.",

@@ -25,6 +25,7 @@ from evaluation.scoring.context import (
     prepare_pair,
 )
 from evaluation.scoring.part import box_overlap, part_metric_names, score_part
+from evaluation.scoring.shape import tell_open_truth
 from evaluation.scoring.whole import (
     score_counts,
     score_independence,
@@ -127,6 +128,7 @@ class _Card:
         found = self.pairing.matched[name]
         if found is None or self.comparison is None:
             self._fail(into, part_metric_names(self.protocol))
+            tell_open_truth(self.pair.truth.parts[name], into)
             if self.appearance is not None:
                 into.put_worst("silhouette_iou")
                 if self.appearance.models.clip_text is not None:
@@ -146,6 +148,7 @@ class _Card:
         made += [name for name in self.pairing.surplus if label_of(name) == label]
         if not made or self.comparison is None:
             self._fail(into, union_metric_names(self.protocol))
+            tell_open_truth(self.pair.truth.union(members), into)
             return self._row("group", label, "failed", into, "no part of the group was made")
         sides = self.pair.made.union(made), self.pair.truth.union(members)
         score_union(self.comparison, *sides, self.protocol.points, into)
@@ -165,6 +168,7 @@ class _Card:
                 score_union(self.comparison, *sides, self.protocol.whole_points, into)
             else:
                 self._fail(into, union_metric_names(self.protocol))
+                tell_open_truth(self.pair.union_of_all(), into)
             self._score_parts_together(len(missing), into)
             self._score_appearance(made, into)
             self._flag_missing(truths, into)

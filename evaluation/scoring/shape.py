@@ -24,12 +24,25 @@ def shape_metric_names(protocol: Protocol) -> list[str]:
     return names
 
 
+def tell_open_truth(truth: PreparedMesh, into: Collected) -> None:
+    """Put down whether occupancy compares shells: their IoU and that of solids differ in kind.
+
+    A shell has hardly any volume: shifted by a cell it shares almost nothing with itself, where a
+    solid still shares most. Rows of failures say it too, so that counts of shells are complete.
+    """
+    protocol = into.protocol
+    occupancy = protocol.takes("volume_iou") or protocol.takes("voxel_f")
+    if occupancy and protocol.voxels_from == "filled":
+        into.put("open_truth", float(_is_open(truth)))
+
+
 def score_shape(
     comparison: Comparison, made: PreparedMesh, truth: PreparedMesh, count: int, into: Collected
 ) -> None:
     """Shape where the prediction stands, in the protocol's frame."""
     motion, frame = comparison.aligned, comparison.frame
     _score(comparison, made, truth, motion, frame, count, into, prefix="")
+    tell_open_truth(truth, into)
 
 
 def score_shape_alone(
@@ -128,7 +141,7 @@ def _grids(
             mesh.point_voxels(motion, pitch, count, protocol.seed) for mesh, motion in sides
         )
         return first, second
-    filled = truth.topology.open_edges == 0
+    filled = not _is_open(truth)
     flag = "open true surface: occupancy compares shells"
     if not filled and flag not in into.flags:
         into.flags.append(flag)
@@ -136,3 +149,7 @@ def _grids(
         made.voxels(made_motion, pitch, filled=filled),
         truth.voxels(true_motion, pitch, filled=filled),
     )
+
+
+def _is_open(truth: PreparedMesh) -> bool:
+    return truth.topology.open_edges > 0

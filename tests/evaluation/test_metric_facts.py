@@ -4,7 +4,7 @@ import pytest
 
 from evaluation.metric_facts import COST_METRICS, metric_facts
 from evaluation.objects import GroundTruthObject, Prediction
-from evaluation.protocol import MMPART, SAM3DPART
+from evaluation.protocol import MMPART, PRESETS, SAM3DPART, describe_protocol
 from evaluation.scorecard import score_object
 
 
@@ -18,6 +18,25 @@ from evaluation.scorecard import score_object
 def test_costs_have_units_and_no_worst_value(metric: str, unit: str) -> None:
     facts = metric_facts(metric, MMPART)
     assert (facts.unit, facts.better, facts.worst) == (unit, "neither", None)
+
+
+def test_facts_say_what_was_taken_before_and_after_an_alignment() -> None:
+    midi = PRESETS["midi"]
+    assert metric_facts("bbox_iou", midi).words.endswith("boxes, before alignment")
+    assert metric_facts("chamfer", midi).words == "Chamfer distance, after alignment"
+    assert metric_facts("f_0.1", PRESETS["xpart"]).words.endswith(", after alignment")
+    assert "boxes, placement and renders before it" in describe_protocol(midi)
+    for metric in ("bbox_iou", "chamfer", "f_0.1"):
+        assert "alignment" not in metric_facts(metric, MMPART).words
+    assert "before it" not in describe_protocol(MMPART)
+
+
+def test_the_formula_of_chamfer_follows_the_protocol() -> None:
+    assert metric_facts("chamfer", MMPART).formula == "mean d(p, T) + mean d(t, P)"
+    assert metric_facts("chamfer", PRESETS["midi"]).formula == "mean d^2(p, T) + mean d^2(t, P)"
+    halved = MMPART.model_copy(update={"reduction": "mean"})
+    assert metric_facts("chamfer", halved).formula.startswith("half of mean d(p, T)")
+    assert metric_facts("shape_volume_iou", MMPART).words.endswith("each part in its own box")
 
 
 def test_unknown_metrics_are_refused() -> None:

@@ -171,6 +171,34 @@ def test_open_truth_is_compared_as_shells_and_says_so(chair: Parts) -> None:
     assert row.values["watertight"] == 0.0
     closed = _rows(chair, chair, SMALL["mmpart"])[("part", "seat")]
     assert closed.flags == ()
+    # rows of failures count among shells and solids too, and presets without filled cells do not
+    assert (row.values["open_truth"], closed.values["open_truth"]) == (1.0, 0.0)
+    lost = _rows(opened, None, SMALL["mmpart"])
+    told = {key: each.values["open_truth"] for key, each in lost.items() if key[0] == "part"}
+    assert told == {("part", name): float(name == "seat") for name in chair}
+    assert lost[("object", "chair")].values["open_truth"] == 1.0
+    for preset in ("holopart", "midi"):
+        assert "open_truth" not in _rows(opened, opened, SMALL[preset])[("part", "seat")].values
+
+
+def test_a_planar_part_keeps_its_box_through_rounding_and_loses_it_with_a_shift(
+    chair: Parts,
+) -> None:
+    corners = np.array([[2.0, 2.0, 3.5], [6.0, 2.0, 3.5], [6.0, 6.0, 3.5], [2.0, 6.0, 3.5]])
+    sheet = TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]]))
+    truth = {**chair, "seat": sheet}
+    diagonal = float(np.linalg.norm([4.0, 4.0, 8.0]))
+
+    def overlap(offset: np.ndarray) -> float:
+        made = {**truth, "seat": TriangleMesh(corners + offset, sheet.faces)}
+        return _rows(truth, made, SMALL["sam3dpart"])[("part", "seat")].values["bbox_iou"]
+
+    rounding = np.random.default_rng(0).uniform(-1e-8, 1e-8, (4, 3))
+    assert overlap(rounding) == pytest.approx(1.0, abs=1e-4)
+    sideways = overlap(np.array([0.05 * diagonal, 0.0, 0.0]))
+    assert sideways == pytest.approx((4.0 - 0.05 * diagonal) / (4.0 + 0.05 * diagonal), abs=1e-3)
+    rising = [overlap(np.array([0.0, 0.0, share * diagonal])) for share in (0.0, 2e-4, 5e-4, 2e-3)]
+    assert rising == pytest.approx([1.0, 0.8 / 1.2, 0.5 / 1.5, 0.0], abs=1e-6)
 
 
 @pytest.mark.parametrize("frame", ["unit_sphere", "unit_box", "half_box", "own"])
