@@ -15,7 +15,7 @@ import torch
 from skimage.measure import marching_cubes
 
 from mmpart_core.geometry.field_grid import FieldGrid
-from mmpart_core.mesh import topology
+from mmpart_core.mesh import hygiene, topology
 from mmpart_core.mesh.dual_surface import settle
 from mmpart_core.mesh.flexicubes import FlexiCubes
 
@@ -78,8 +78,14 @@ def measure(resolution: int, runs: int) -> tuple[float, list[Row]]:
         vertices, _, deviation = flexicubes(steps, leaf, cubes, resolution, training=True)
         (vertices.square().mean() + deviation.mean()).backward()
 
+    def fill() -> tuple[np.ndarray, np.ndarray]:
+        with torch.no_grad():
+            points, elements, _ = flexicubes(steps, values, cubes, resolution, output_tetmesh=True)
+        return points.numpy().astype(np.float64), elements.numpy()
+
     flexi_seconds, (vertices, faces) = timed(extract, runs)
     settle_seconds, settled = timed(lambda: settle(vertices, field), runs)
+    fill_seconds, (points, elements) = timed(fill, runs)
     train_seconds, _ = timed(train, runs)
     marching_seconds, marched = timed(
         lambda: marching_cubes(field.sdf, 0.0),  # pyright: ignore[reportUnknownLambdaType] - untyped
@@ -88,20 +94,17 @@ def measure(resolution: int, runs: int) -> tuple[float, list[Row]]:
     return grid_seconds, [
         Row("FlexiCubes", flexi_seconds, vertices, faces),
         Row("  and settled", flexi_seconds + settle_seconds, settled, faces),
+        # Of the elements over the surface, which come first, the last three points are its faces.
+        Row("  tetrahedra", fill_seconds, points[: len(vertices)], elements[: len(faces), 1:]),
         Row("  training step", train_seconds, vertices, faces),
         Row("marching cubes", marching_seconds, marched[0].astype(np.float64), marched[1]),
     ]
 
 
 def quality(vertices: np.ndarray, faces: np.ndarray) -> tuple[float, float]:
-    """Mean of 4 sqrt(3) area / sum of squared edges (1 = equilateral), and the share below 0.1."""
-    corners = vertices[faces]
-    edges = np.square(corners - np.roll(corners, 1, axis=1)).sum(axis=(1, 2))
-    doubled = np.linalg.norm(
-        np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
-    )
-    values = 2 * np.sqrt(3) * doubled / np.maximum(edges, 1e-30)
-    return float(values.mean()), float((values < 0.1).mean())
+    """Mean quality of triangles (1 = equilateral), and the share of slivers."""
+    values = hygiene.triangle_quality(vertices, faces)
+    return float(values.mean()), float((values < hygiene.SLIVER_QUALITY).mean())
 
 
 def main() -> None:

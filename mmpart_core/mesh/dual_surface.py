@@ -12,6 +12,7 @@ from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.mesh.finish import finish_surface
 from mmpart_core.mesh.flexicubes.grid import voxel_grid
 from mmpart_core.mesh.protocol import ExtractedSurface
+from mmpart_core.mesh.refine import refine_surface
 from mmpart_core.mesh.settings import DualSettings
 from mmpart_core.mesh.solid_field import solid_field
 
@@ -35,7 +36,14 @@ def extract_finished(
     Raises:
         BackendError: nothing is inside, or no body is left after cleaning.
     """
-    vertices, faces = extract_dual_surface(extractor, solid_field(field), settings.device)
+    solid = solid_field(field)
+    if settings.refine_steps:
+        vertices, faces = refine_surface(
+            extractor, solid, views, settings.refine_steps, settings.device
+        )
+        name = f"{name} refined in {settings.refine_steps} steps"
+    else:
+        vertices, faces = extract_dual_surface(extractor, solid, settings.device)
     return finish_surface(vertices, faces, field, views, settings, name)
 
 

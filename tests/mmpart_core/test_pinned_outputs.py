@@ -40,7 +40,7 @@ PINNED: dict[str, dict[str, Any]] = {
         "rgb": (0.23535, 0.66614, 0.31354),
         "psnr_db": 29.551,
     },
-    "mesh 2 flexicubes/1": {"area": 8.8276, "volume": 2.0600, "texture": (60.0, 170.0, 80.0)},
+    "mesh 3 flexicubes/1": {"area": 8.8276, "volume": 2.0600, "texture": (60.0, 170.0, 80.0)},
     "assemble 2 groundtruth/1": {"scale": 0.46098, "where": (0.0, 0.0, 0.75), "iou": 0.98898},
 }
 
