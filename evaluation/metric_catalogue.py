@@ -162,3 +162,7 @@ PLAIN_METRICS: dict[str, MetricFacts] = {
     "peak_gpu_memory_mib": _count("MiB", "most GPU memory held at once", "greatest of all stages"),
 }  # fmt: skip
 """Metrics that have one name; see ``metric_facts`` for the others."""
+
+COST_ENDINGS = {"_s": ("s", "time"), "_usd": ("USD", "money"), "_tokens": ("tokens", "tokens"),
+                "_mib": ("MiB", "memory")}  # fmt: skip
+"""What a stage took: ending of the metric's name -> unit, and what it counts."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from evaluation.metric_catalogue import PLAIN_METRICS, SHARE, UP, MetricFacts
+from evaluation.metric_catalogue import COST_ENDINGS, PLAIN_METRICS, SHARE, UP, MetricFacts
 from evaluation.protocol import Protocol
 
 __all__ = [
-    "COST_METRICS", "MetricFacts", "bounded", "is_stage_cost", "metric_facts", "metric_table",
+    "COST_METRICS", "MetricFacts", "bounded", "is_stage_cost", "metric_facts",
 ]  # fmt: skip
 
 _ALONE = "shape_"
@@ -15,8 +15,6 @@ COST_METRICS = (
     "seconds", "gpu_seconds", "cost_usd", "tokens", "peak_memory_mib", "peak_gpu_memory_mib",
 )  # fmt: skip
 """What making an object takes as a whole; a row lacks what its source does not know."""
-_COST_ENDINGS = {"_s": ("s", "time"), "_usd": ("USD", "money"), "_tokens": ("tokens", "tokens"),
-                 "_mib": ("MiB", "memory")}  # fmt: skip
 _FAN = "Fan et al., 2017"
 _KNAPITSCH = "Knapitsch et al., Tanks and Temples, 2017"
 _AFTER_ALIGNMENT = ("normal_consistency", "volume_iou", "voxel_f")
@@ -61,28 +59,6 @@ def metric_facts(metric: str, protocol: Protocol, side: float = 2.0) -> MetricFa
     return replace(facts, words=facts.words + words)
 
 
-def metric_table() -> str:
-    """All metrics as a Markdown table: the one that the manual shows."""
-    patterns = {
-        "chamfer": MetricFacts(
-            "lower", 0.0, "frame units", "Chamfer distance", "0 to twice the cube's diagonal",
-            "mean d(p, T) + mean d(t, P); squared or halved where the protocol says so", _FAN,
-        ),
-        "f_<tau>": _f_score("tau"),
-    }  # fmt: skip
-    costs = {
-        f"<stage>{ending}": MetricFacts("neither", None, unit, f"{what} of a stage", UP)
-        for ending, (unit, what) in _COST_ENDINGS.items()
-    }
-    lines = ["| metric | what | formula | range | better | source |", "|---|---|---|---|---|---|"]
-    for name, facts in (patterns | PLAIN_METRICS | costs).items():
-        span = f"{facts.span} {facts.unit}".strip()
-        better = {"neither": ""}.get(facts.better, facts.better)
-        cells = (f"`{name}`", facts.words, facts.formula, span, better, facts.source)
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def _chamfer(protocol: Protocol, side: float) -> MetricFacts:
     longest = side * 3.0 ** (1.0 if protocol.norm == "l1" else 0.5)
     value = longest**2 if protocol.squared else longest
@@ -101,7 +77,7 @@ def _f_score(tau: str) -> MetricFacts:
 
 
 def _stage_cost(name: str) -> MetricFacts:
-    for ending, (unit, what) in _COST_ENDINGS.items():
+    for ending, (unit, what) in COST_ENDINGS.items():
         if name.endswith(ending):
             return MetricFacts("neither", None, unit, f"{what} of {name.removesuffix(ending)}", UP)
     raise KeyError(name)
@@ -114,7 +90,7 @@ def is_stage_cost(metric: str, stages: Sequence[str]) -> bool:
         >>> [is_stage_cost(name, ["mesh"]) for name in ("mesh_gpu_s", "mesh_s", "seconds")]
         [True, True, False]
     """
-    return metric.endswith(tuple(_COST_ENDINGS)) and metric.split("_")[0] in stages
+    return metric.endswith(tuple(COST_ENDINGS)) and metric.split("_")[0] in stages
 
 
 def bounded(metric: str, value: float, facts: MetricFacts) -> float:
