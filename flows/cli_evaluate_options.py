@@ -7,11 +7,14 @@ from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import click
 import typer
-from click.core import ParameterSource
 
 from flows.cli_options import Seed, Settings, Store
+
+_GIVEN = "COMMANDLINE"
+_CONTEXT = inspect.Parameter(
+    "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+)
 
 
 @dataclass(frozen=True)
@@ -186,14 +189,14 @@ def with_options(
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(command).parameters.values())[len(groups) :]
         shared = [_parameter(each) for group in groups for each in option_fields(group)]
-        parameters = [*shared, *own]
+        parameters = [_CONTEXT, *shared, *own]
 
         @wraps(command)
-        def run(**values: Any) -> None:
+        def run(context: typer.Context, **values: Any) -> None:
             filled = [
                 group(
                     **{each.name: values.pop(each.name) for each in option_fields(group)},
-                    given=_given_names(group),
+                    given=_given_names(group, context),
                 )
                 for group in groups
             ]
@@ -206,15 +209,10 @@ def with_options(
     return decorate
 
 
-def _given_names(group: type[OptionGroup]) -> tuple[str, ...]:
-    """Fields that stand on the command line; none outside a command."""
-    context = click.get_current_context(silent=True)
-    if context is None:
-        return ()
-    names = (each.name for each in option_fields(group))
-    return tuple(
-        name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    )
+def _given_names(group: type[OptionGroup], context: typer.Context) -> tuple[str, ...]:
+    """Fields that stand on the command line."""
+    sources = {each.name: context.get_parameter_source(each.name) for each in option_fields(group)}
+    return tuple(name for name, source in sources.items() if source and source.name == _GIVEN)
 
 
 def _parameter(option: Any) -> inspect.Parameter:

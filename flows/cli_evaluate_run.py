@@ -150,7 +150,7 @@ def _cell(level: LevelSummary, metric: str) -> str:
 
 def print_notices(console: Console, rows: Sequence[ScoreRow]) -> None:
     """Suspicions and lost parts, a line each, so many at most that they are read."""
-    lines = [f"hint: {each.object_id}: {each.text}" for each in hints_of(rows)]
+    lines = [f"hint: {each.line}" for each in hints_of(rows)]
     if len(lines) > HINTS_TOLD:
         lines = [*lines[:HINTS_TOLD], f"hint: {len(lines) - HINTS_TOLD} more on the page"]
     if lines:

@@ -22,6 +22,16 @@ class ObjectIssue:
     object_id: str
     text: str
 
+    @property
+    def says_name(self) -> bool:
+        """Whether the text begins with the object, as the names of its files do."""
+        return self.text.startswith(self.object_id)
+
+    @property
+    def line(self) -> str:
+        """The text with the object before it, said once."""
+        return self.text if self.says_name else f"{self.object_id}: {self.text}"
+
 
 @dataclass(frozen=True)
 class LostPart:
