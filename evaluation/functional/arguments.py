@@ -228,7 +228,9 @@ def names(name: str, value: Any) -> list[str]:
 def _plain(value: Any) -> Any:
     """A tensor, or a list that holds tensors, without torch."""
     if hasattr(value, "detach") and hasattr(value, "cpu"):
-        return value.detach().cpu().numpy()
+        tensor = value.detach().cpu()
+        # numpy has no bfloat16
+        return (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return value

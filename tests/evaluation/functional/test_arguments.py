@@ -302,3 +302,9 @@ def test_vertices_that_no_face_uses_do_not_matter() -> None:
     more = np.concatenate([VERTICES, [[np.nan] * 3]])
     assert functional.solid_volume(more, FACES) == functional.solid_volume(VERTICES, FACES)
     assert functional.volume_iou(more, FACES, VERTICES, FACES) == 1.0
+
+
+def test_half_precision_tensors_and_lists_of_tensors_are_read() -> None:
+    exact = torch.tensor([[0.0, 0.5, 1.0], [2.0, 0.25, 0.0]])
+    for given in (exact.bfloat16(), exact.half(), list(exact.requires_grad_())):
+        assert functional.chamfer_distance(given, exact) == 0.0
