@@ -85,7 +85,7 @@ def summary_json(summaries: Sequence[LevelSummary]) -> list[dict[str, Any]]:
     ]
 
 
-def _split_values(summary: LevelSummary, metric: str) -> dict[str, float | None]:
+def _split_values(summary: LevelSummary, metric: str) -> dict[str, int | float | None]:
     """Shells and solids of a metric; empty columns where none is compared as a shell."""
     split = summary.split(metric)
     return {
