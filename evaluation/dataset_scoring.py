@@ -24,7 +24,7 @@ from mmpart_core.errors import InputError
 from mmpart_core.keys import canonical_json
 from mmpart_core.records import Record
 
-SCORE_VERSION = 5
+SCORE_VERSION = 6
 """Bump when equal truth, prediction and protocol may now give other rows."""
 
 TRUTH_ITSELF = "the truth itself, as the upper end of what can be reached"

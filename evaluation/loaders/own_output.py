@@ -24,9 +24,8 @@ def read_own_output(folder: Path, object_id: str) -> Prediction:
     """One object as MMPart wrote it: parts, failures with their reasons, seconds and money.
 
     Objects made from a known scene stand in its own coordinates where they were placed by the
-    truth, else in the frame of their input camera, centred in the unit sphere; objects made from a
-    picture have a frame of their own. The manifest names the input camera's azimuth, which is 0
-    for a photograph.
+    truth, else turned as it is, but centred in the unit sphere; objects made from a picture have
+    a frame of their own, turned so that the input camera is at the azimuth that was given.
 
     Time and money are known of stages that this run made; what came from the cache has no value.
 
@@ -62,14 +61,12 @@ def _prediction(manifest: dict[str, Any], folder: Path, object_id: str) -> Predi
     expected = {part["component"] for part in manifest["parts"]}
     lost = expected - set(parts) - set(failures)
     failures.update(dict.fromkeys(lost, f"no node of that name in {scene.name}"))
-    frame, azimuth_deg = _frame(manifest)
     assembly = manifest["assembly"] or {}
     return Prediction(
         object_id,
         parts,
         failures=failures,
-        frame=frame,
-        azimuth_deg=azimuth_deg,
+        frame=_frame(manifest),
         camera=Camera.model_validate(assembly["camera"]) if assembly.get("camera") else None,
         cost=_cost(manifest),
         source=f"{folder.name}/{MANIFEST}",
@@ -77,16 +74,12 @@ def _prediction(manifest: dict[str, Any], folder: Path, object_id: str) -> Predi
     )
 
 
-def _frame(manifest: dict[str, Any]) -> tuple[PredictionFrame, float]:
-    """Whose coordinates the object is in, and the azimuth of its input camera in the truth's."""
-    request = manifest["request"]
-    azimuth_deg = float(request["view"]["azimuth_deg"])
-    if request["truth_scene"] is None:
-        return "own", azimuth_deg
+def _frame(manifest: dict[str, Any]) -> PredictionFrame:
+    """Whose coordinates the object is in; all are turned as the scene is that was drawn."""
+    if manifest["request"]["truth_scene"] is None:
+        return "own"
     assembler = manifest.get("backends", {}).get("assemble", {}).get("backend", "")
-    if assembler.startswith(TRUE_PLACEMENT):
-        return "truth", 0.0
-    return "unit_sphere", azimuth_deg
+    return "truth" if assembler.startswith(TRUE_PLACEMENT) else "unit_sphere"
 
 
 def _why(part: dict[str, Any], manifest: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from evaluation.objects import GroundTruthObject
 from evaluation.protocol import PRESETS
 from evaluation.scorecard import score_object
 from mmpart_core.errors import InputError
-from mmpart_core.geometry import bounds, transforms
+from mmpart_core.geometry import bounds
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.storage import glb
 
@@ -96,11 +96,10 @@ def test_absent_and_empty_predictions(tmp_path: Path) -> None:
         PredictionFolder(tmp_path).load("chair")
 
 
-def _own_folder(folder: Path, chair: Parts, azimuth: float = 40.0, **changes: object) -> None:
+def _own_folder(folder: Path, chair: Parts, **changes: object) -> None:
     used = np.concatenate([mesh.vertices for mesh in chair.values()])
     to_unit = np.linalg.inv(bounds.points_from_unit(used))
-    turned = transforms.rotation_z(-azimuth) @ to_unit
-    made = {n: m.transformed(turned) for n, m in chair.items() if n != "back"}
+    made = {n: m.transformed(to_unit) for n, m in chair.items() if n != "back"}
     _write_glb(folder / "object.glb", made)
     run = {"stage": "mesh", "cached": False, "seconds": 1.5, "cost_usd": 0.0}
     parts = [
@@ -114,7 +113,7 @@ def _own_folder(folder: Path, chair: Parts, azimuth: float = 40.0, **changes: ob
     )  # fmt: skip
     manifest = {
         "schema": "mmpart.manifest", "schema_version": 1, "name": "chair", "complete": False,
-        "request": {"view": {"azimuth_deg": azimuth}, "truth_scene": "0" * 64},
+        "request": {"view": {"azimuth_deg": 40.0}, "truth_scene": "0" * 64},
         "parts": parts,
         "stages": [{"stage": "plan", "cached": False, "seconds": 0.25, "cost_usd": 0.02}],
         "assembly": {"camera": None}, "failures": [],
