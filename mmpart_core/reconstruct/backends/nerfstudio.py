@@ -138,8 +138,8 @@ class Settings(BackendSettings):
     last_laplacian_weight: float = Field(
         default=0.5,
         gt=0.0,
-        description="The same at the end, when what is left is noise. Views that a generator drew, "
-        "which do not agree to the pixel, want a slack of 3 besides.",
+        description="The same at the end, when what is left is noise; 2 for views that a generator "
+        "drew, whose shading differs from view to view and turns into bumps.",
     )
     color_smoothing: float = Field(
         default=0.06, ge=0.0, description="Weight of the total variation of colour."
