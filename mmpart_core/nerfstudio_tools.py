@@ -6,8 +6,9 @@ the torchvision of the package index then fails (``torchvision_compat``), so
 Where ``ns-train`` itself starts, nothing speaks against using it.
 """
 
+import pkgutil
 import sys
-from importlib.metadata import EntryPoint, distribution
+from importlib.metadata import distribution
 
 from mmpart_core import torchvision_compat
 from mmpart_core.errors import ConfigError
@@ -15,8 +16,8 @@ from mmpart_core.errors import ConfigError
 _PACKAGE = "nerfstudio"
 
 
-def find_command(name: str) -> EntryPoint:
-    """A command of nerfstudio's.
+def find_command(name: str) -> str:
+    """What a command of nerfstudio's calls, as ``module:function``.
 
     Args:
         name: such as ``ns-train``.
@@ -25,7 +26,7 @@ def find_command(name: str) -> EntryPoint:
         ConfigError: it has no such command.
     """
     commands = {
-        entry.name: entry
+        entry.name: entry.value
         for entry in distribution(_PACKAGE).entry_points
         if entry.group == "console_scripts"
     }
@@ -46,7 +47,7 @@ def main() -> None:
         sys.exit(str(error))
     torchvision_compat.declare_missing_operators()
     sys.argv = sys.argv[1:]
-    sys.exit(command.load()())
+    sys.exit(pkgutil.resolve_name(command)())
 
 
 if __name__ == "__main__":

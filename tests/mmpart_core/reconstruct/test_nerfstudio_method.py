@@ -195,7 +195,7 @@ def test_nerfstudio_finds_the_method() -> None:
 
 
 def test_only_commands_of_nerfstudio_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert nerfstudio_tools.find_command("ns-train").value == "nerfstudio.scripts.train:entrypoint"
+    assert nerfstudio_tools.find_command("ns-train") == "nerfstudio.scripts.train:entrypoint"
     with pytest.raises(ConfigError, match=r"mmpart-ns pip: expected a command of nerfstudio \(ns-"):
         nerfstudio_tools.find_command("pip")
     monkeypatch.setattr(sys, "argv", ["mmpart-ns"])
