@@ -100,7 +100,7 @@ class NameCheck:
 
     named: dict[str, str]
     fitting: dict[str, str | None]
-    fit: PairScore
+    fit: dict[tuple[str, str], float]
 
 
 def check_names(truth: Sequence[str], prediction: Sequence[str], fit: PairScore) -> NameCheck:
@@ -116,11 +116,14 @@ def check_names(truth: Sequence[str], prediction: Sequence[str], fit: PairScore)
     """
     named = match_names(truth, prediction)
 
+    # Kept as numbers: ``fit`` may belong to what keeps this check, and would keep both alive.
+    fits = {(true, made): fit(true, made) for true in truth for made in prediction}
+
     def score(true: str, predicted: str) -> float:
-        return fit(true, predicted) + (NAME_BENEFIT if named.get(true) == predicted else 0.0)
+        return fits[true, predicted] + (NAME_BENEFIT if named.get(true) == predicted else 0.0)
 
     found = best_assignment(truth, prediction, score)
-    return NameCheck(named, {name: found.get(name) for name in truth}, fit)
+    return NameCheck(named, {name: found.get(name) for name in truth}, fits)
 
 
 def best_assignment(

@@ -52,7 +52,7 @@ def suspect_names(check: NameCheck, file: str) -> list[DataIssue]:
         if fitting is not None
         and (named := check.named.get(true)) is not None
         and fitting != named
-        and check.fit(true, fitting) > check.fit(true, named) + _NAME_GAIN
+        and check.fit[true, fitting] > check.fit[true, named] + _NAME_GAIN
     }
     texts: list[str] = []
     told: set[str] = set()
@@ -66,7 +66,7 @@ def suspect_names(check: NameCheck, file: str) -> list[DataIssue]:
             told |= {first, second}
     texts += [
         f"name of '{check.named[true]}' looks wrong: '{fitting}' fits the truth of '{true}' better "
-        f"(fit {check.fit(true, check.named[true] or ''):.2f} -> {check.fit(true, fitting):.2f})"
+        f"(fit {check.fit[true, check.named[true]]:.2f} -> {check.fit[true, fitting]:.2f})"
         for true, fitting in doubted.items()
         if true not in told
     ]
