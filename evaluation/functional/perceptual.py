@@ -52,11 +52,7 @@ def lpips(prediction: ArrayLike, truth: ArrayLike, models: PerceptualModels) -> 
     Raises:
         ArgumentError: no such images, or of different shape.
     """
-    made, true = _pair(prediction, truth)
-    model = _checked(models).lpips
-    if model is None:
-        return Unscored(NO_LPIPS)
-    return float(model(made, true))
+    return _compared(prediction, truth, _checked(models).lpips, NO_LPIPS)
 
 
 def clip_image_similarity(
@@ -72,11 +68,7 @@ def clip_image_similarity(
     Raises:
         ArgumentError: no such images, or of different shape.
     """
-    made, true = _pair(prediction, truth)
-    model = _checked(models).clip_image
-    if model is None:
-        return Unscored(NO_CLIP)
-    return float(model(made, true))
+    return _compared(prediction, truth, _checked(models).clip_image, NO_CLIP)
 
 
 def clip_text_similarity(
@@ -105,10 +97,15 @@ def _checked(models: PerceptualModels) -> PerceptualModels:
     return arguments.instance("models", models, PerceptualModels, "PerceptualModels() has none")
 
 
-def _pair(prediction: ArrayLike, truth: ArrayLike) -> tuple[Image, Image]:
+def _compared(
+    prediction: ArrayLike,
+    truth: ArrayLike,
+    model: Callable[[Image, Image], float] | None,
+    without: str,
+) -> float | Unscored:
     made, true = _rgb("prediction", prediction), _rgb("truth", truth)
     picture_arguments.same_shape("prediction", made, "truth", true)
-    return made, true
+    return Unscored(without) if model is None else float(model(made, true))
 
 
 def _rgb(name: str, picture: ArrayLike) -> Image:

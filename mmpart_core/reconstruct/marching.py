@@ -47,7 +47,7 @@ class March(torch.autograd.Function):
         sdf, color, origins, directions, distances, outside, counts = ctx.saved_tensors
         to_sdf, to_color = torch.zeros_like(sdf), torch.zeros_like(color)
         march_back(
-            *_arrays(sdf[0, 0], color[0], origins, directions, distances), ctx.sharpness,
+            *_arrays(color[0], origins, directions, distances), ctx.sharpness,
             *_arrays(outside, counts, *(gradient.contiguous() for gradient in gradients)),
             *_arrays(to_sdf[0, 0], to_color[0]),
         )  # fmt: skip

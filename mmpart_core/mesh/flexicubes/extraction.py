@@ -73,8 +73,7 @@ class FlexiCubes:
             alpha: weight of each corner's value, before tanh; 1 where None.
             gamma_f: weight of each cube in choosing a quad's diagonal, before the sigmoid.
             training: put a centre vertex into each quad, so that gamma has a gradient.
-            output_tetmesh: fill the inside as well, see ``tetrahedra``; the grid's border must be
-                outside. Diagonals that fold a quad are exchanged, save in training.
+            output_tetmesh: fill the inside, see ``tetrahedra``; the border must be outside.
             grad_func: vertices of least squared error to tangent planes, quads by agreeing normals.
             voxelgrid_features: values at the corners, carried to the vertices.
 
@@ -90,12 +89,10 @@ class FlexiCubes:
         cubes = dual.surface_cubes(scalar_field, cube_idx, counts, self._tables)
         weights = dual.squash_weights(cubes.index, beta, alpha, gamma_f, weight_scale, scalar_field)
         crossings = dual.find_crossings(cubes, scalar_field, self._tables)
-        carried = voxelgrid_vertices
-        if voxelgrid_features is not None:
-            carried = torch.cat([voxelgrid_vertices, voxelgrid_features], dim=1)
-        values, deviation = _place(
-            carried, scalar_field, crossings, weights, grad_func, qef_reg_scale
-        )
+        given = [voxelgrid_vertices, voxelgrid_features]
+        carried = torch.cat([part for part in given if part is not None], dim=1)
+        placing = (crossings, weights, grad_func, qef_reg_scale)
+        values, deviation = _place(carried, scalar_field, *placing)
         rings, inner = quads.vertex_rings(crossings, scalar_field, self._tables)
         pull = quads.diagonal_pull(rings, values[:, :3], weights.gamma[crossings.cube], grad_func)
         if output_tetmesh and not training:
@@ -103,13 +100,22 @@ class FlexiCubes:
         values, elements = _make_faces(rings, values, pull, training)
         if output_tetmesh:
             corners = tetrahedra.Corners(carried, scalar_field < 0, cube_idx, counts)
-            bases = inner.repeat_interleave(4 if training else 2)
-            values, elements = tetrahedra.fill(
-                values, elements, bases, corners, cubes, self._tables
-            )
+            values, elements = self._fill(values, elements, inner, corners, cubes)
         if voxelgrid_features is None:
             return values, elements, deviation
         return values[:, :3], elements, deviation, values[:, 3:]
+
+    def _fill(
+        self,
+        values: Float[torch.Tensor, "W C"],
+        triangles: Int[torch.Tensor, "F 3"],
+        inner: Int[torch.Tensor, "Q"],
+        corners: tetrahedra.Corners,
+        cubes: dual.SurfaceCubes,
+    ) -> tuple[Float[torch.Tensor, "P C"], Int[torch.Tensor, "K 4"]]:
+        """Tetrahedra under the triangles, of which each quad has as many, and within."""
+        bases = inner.repeat_interleave(len(triangles) // max(len(inner), 1))
+        return tetrahedra.fill(values, triangles, bases, corners, cubes, self._tables)
 
 
 def _place(

@@ -126,7 +126,6 @@ def color_back(
 
 @compiled
 def march_back(
-    sdf: Float32[np.ndarray, "X Y Z"],
     colors: Float32[np.ndarray, "3 X Y Z"],
     origins: Float32[np.ndarray, "R 3"],
     directions: Float32[np.ndarray, "R 3"],
@@ -142,8 +141,7 @@ def march_back(
     """The gradient of ``march``.
 
     Args:
-        sdf: distances (X, Y, Z), float32, as all arrays.
-        colors: logits (3, X, Y, Z).
+        colors: logits (3, X, Y, Z), float32, as all arrays.
         origins: of the rays (R, 3), grid steps.
         directions: per unit of distance (R, 3), grid steps.
         distances: of the samples (R, S).

@@ -103,12 +103,9 @@ def test_noise_stays_closed(flexicubes: FlexiCubes, seed: int, training: bool) -
     assert topology.bare(vertices.numpy(), faces.numpy()).volume > 0
 
 
-@pytest.mark.parametrize("case", [case for case in range(256) if shared_patch_faces(case)])
-def test_twins_meet_without_a_shared_edge(flexicubes: FlexiCubes, case: int) -> None:
-    """Two one-patch cases, mirrored at their ambiguous face: the pair that needs exchanging."""
+def twin_field(case: int) -> torch.Tensor:
+    """A case and its mirror image, joined at the case's ambiguous face; (7, 7, 7)."""
     ((axis, side),) = shared_patch_faces(case)
-    counts = (6, 6, 6)
-    corners, cubes = flexicubes.construct_voxel_grid(counts)
     field = torch.ones(7, 7, 7)
     for corner in range(8):
         if case >> corner & 1:
@@ -116,6 +113,15 @@ def test_twins_meet_without_a_shared_edge(flexicubes: FlexiCubes, case: int) -> 
             mirrored = list(place)
             mirrored[axis] = 2 * (2 + side) - place[axis]
             field[tuple(place)] = field[tuple(mirrored)] = -1.0
+    return field
+
+
+@pytest.mark.parametrize("case", [case for case in range(256) if shared_patch_faces(case)])
+def test_twins_meet_without_a_shared_edge(flexicubes: FlexiCubes, case: int) -> None:
+    """Two one-patch cases, mirrored at their ambiguous face: the pair that needs exchanging."""
+    counts = (6, 6, 6)
+    corners, cubes = flexicubes.construct_voxel_grid(counts)
+    field = twin_field(case)
     _, faces, _ = flexicubes(corners, field.reshape(-1), cubes, counts)
     assert topology.is_closed(faces.numpy())
 

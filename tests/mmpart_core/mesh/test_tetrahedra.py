@@ -11,7 +11,7 @@ from mmpart_core.mesh import topology
 from mmpart_core.mesh.flexicubes import FlexiCubes
 from mmpart_core.mesh.flexicubes.tables import shared_patch_faces
 from mmpart_core.mesh.flexicubes.tet_tables import tet_tables
-from tests.mmpart_core.mesh.test_flexicubes import closed_noise, random_weights
+from tests.mmpart_core.mesh.test_flexicubes import closed_noise, random_weights, twin_field
 
 torch.set_num_threads(1)
 
@@ -120,16 +120,9 @@ def test_random_weights_leave_no_gap(flexicubes, training: bool) -> None:
 
 @pytest.mark.parametrize("case", [case for case in range(256) if shared_patch_faces(case)])
 def test_passages_between_exchanged_cubes_are_filled(flexicubes, case: int) -> None:
-    ((axis, side),) = shared_patch_faces(case)
     counts = (6, 6, 6)
     corners, cubes = flexicubes.construct_voxel_grid(counts)
-    field = torch.ones(7, 7, 7)
-    for corner in range(8):
-        if case >> corner & 1:
-            place = [2 + (corner >> bit & 1) for bit in range(3)]
-            mirrored = list(place)
-            mirrored[axis] = 2 * (2 + side) - place[axis]
-            field[tuple(place)] = field[tuple(mirrored)] = -1.0
+    field = twin_field(case)
     _, faces, _ = flexicubes(corners, field.reshape(-1), cubes, counts)
     points, elements, _ = flexicubes(corners, field.reshape(-1), cubes, counts, output_tetmesh=True)
     check_filled(points, elements, faces)
