@@ -6,7 +6,6 @@ stage of MMPart: clean, closed, simplified, with a texture baked from the views.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,8 +18,6 @@ from mmpart_core.reconstruct.field_file import FIELD_NAME, FieldFile, read_field
 from mmpart_core.reconstruct.view_fitting import move_views
 from mmpart_core.reconstruct.views_folder import read_views_folder
 from mmpart_core.storage.glb import GlbNode, encode_glb
-
-DEFAULT_KIND = "flexicubes"
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,7 @@ def export_run(
     *,
     name: str,
     views: Path | None = None,
-    kind: str = DEFAULT_KIND,
-    settings: dict[str, Any] | None = None,
+    kind: str,
 ) -> ExportedPart:
     """Mesh a run's field.
 
@@ -56,22 +52,21 @@ def export_run(
         name: of the GLB's node, whose transform takes the part to the frame of the views (taken
             for +Z up).
         views: the views folder, where it is no longer where the run found it.
-        kind: the mesh back-end.
-        settings: of that back-end.
+        kind: the mesh back-end, which takes its default settings.
 
     Raises:
         InputError: the run is not finished or not ours, or its views cannot be read.
-        ConfigError: there is no such back-end, or not with these settings.
+        ConfigError: there is no such back-end.
         BackendError, StageError: the field has no usable surface.
     """
     field = read_field_file(_field_path(run))
-    backend = open_backend("mesh", kind, settings or {})
+    backend = open_backend("mesh", kind, {})
     surface = backend.extract(field.trained.grid, _part_views(field, views), 0)
     facts = check_surface(surface.mesh, name)
     node = GlbNode(name, surface.mesh, field.given_from_part)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(encode_glb([node]))
-    return ExportedPart(surface, facts, (*field.trained.warnings, *surface.warnings))
+    return ExportedPart(surface, facts, (*field.trained.warnings, *surface.warnings, *facts.faults))
 
 
 def _field_path(run: Path) -> Path:
@@ -80,8 +75,13 @@ def _field_path(run: Path) -> Path:
     Raises:
         InputError: there is none.
     """
-    path = run if run.suffix == ".safetensors" else (run if run.is_dir() else run.parent)
-    path = path / FIELD_NAME if path.is_dir() else path
+    if not run.exists():
+        raise InputError(
+            f"run '{run}': no such file or folder; give the run's config.yml, its folder, or its "
+            f"{FIELD_NAME}"
+        )
+    folder = run if run.is_dir() else run.parent
+    path = run if run.suffix == ".safetensors" else folder / FIELD_NAME
     if not path.is_file():
         raise InputError(
             f"run '{run}': expected {FIELD_NAME} beside config.yml, which ns-train mmpart-part "

@@ -138,7 +138,7 @@ def _without_shadows(
     mask: Bool[np.ndarray, "H W"], model: Background, lab: Float32[np.ndarray, "H W 3"]
 ) -> Bool[np.ndarray, "H W"]:
     """Let the background flow into soft shadows and glows: its hue, no edge on the way."""
-    steepness, limit = _steepness(lab), np.full(mask.shape, _SHADOW_CHROMA)
+    steepness, limit = colour.steepness(lab), np.full(mask.shape, _SHADOW_CHROMA)
     slope = np.full(mask.shape, _SHADOW_SLOPE)
     if model.plain:
         tint = _tint_allowed(mask)[:, None]
@@ -195,12 +195,6 @@ def _to_edge(
     inside = ~morphology.dilated(outside, _SHADOW_RIM_PX)
     markers = np.where(outside, 1, np.where(inside | ~(neutral | outside), 2, 0))
     return np.asarray(watershed(steepness, markers)) == 1
-
-
-def _steepness(lab: Float32[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "H W"]:
-    """Change of colour per pixel, in L*a*b* units."""
-    across, down = cv2.Sobel(lab, cv2.CV_32F, 1, 0), cv2.Sobel(lab, cv2.CV_32F, 0, 1)
-    return (np.sqrt((across**2 + down**2).sum(axis=-1)) / 8.0).astype(np.float32)
 
 
 def _otsu(model: Background) -> float:

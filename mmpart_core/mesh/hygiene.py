@@ -53,11 +53,6 @@ class SurfaceQuality:
     unfilled: float = 0.0
     flat_uv: float = 0.0
 
-    @property
-    def closed(self) -> bool:
-        """Whether every edge has two faces, wound alike."""
-        return not self.open_edges and not self.tangled_edges
-
     def faults(self) -> tuple[str, ...]:
         """What is not as it should be, in words."""
         edges, pieces = _counted(self.open_edges, "edge"), _counted(self.turned_bodies, "piece")

@@ -10,7 +10,8 @@ from mmpart_core.geometry import cameras
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull
 
-# Steps of a ray through the grid: by default as many as its longest side has corners.
+# Steps of a ray through the grid, whatever its size: as many as the default grid's longest side
+# has corners. On finer grids a step spans two cells, and what is thinner may be missed.
 _MARCH_STEPS = 96
 _CHUNK = 1 << 14  # rays marched at once: bounds memory, no more
 

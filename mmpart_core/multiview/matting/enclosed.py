@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, UInt8
 from scipy import ndimage
 
 from mmpart_core.images import colour, morphology
-from mmpart_core.multiview.matting.ground import Ground, steepness
+from mmpart_core.multiview.matting.ground import Ground
 from mmpart_core.multiview.matting.outline_hull import OutlineHull
 from mmpart_core.records import Camera
 
@@ -67,10 +67,11 @@ def find_enclosed(
     """
     found = [np.zeros(ground.outside.shape, dtype=bool) for ground in grounds]
     outlines = tuple(~ground.outside for ground in grounds)
+    changes = [colour.steepness(colour.lab_from_rgb(view)) for view in rgb]
     for _ in range(_ROUNDS):
         solid = tuple(line & ~hole for line, hole in zip(outlines, found, strict=True))
         hull = OutlineHull(solid, poses)
-        added = [_holes(view, rgb[view], hull, grounds[view]) for view in range(len(rgb))]
+        added = [_holes(view, changes[view], hull, grounds[view]) for view in range(len(rgb))]
         if not any(hole.any() for hole in added):
             break
         found = [hole | more for hole, more in zip(found, added, strict=True)]
@@ -79,7 +80,7 @@ def find_enclosed(
 
 def _holes(
     view: int,
-    rgb: UInt8[np.ndarray, "H W 3"],
+    change: Float32[np.ndarray, "H W"],
     hull: OutlineHull,
     ground: Ground,
 ) -> Bool[np.ndarray, "H W"]:
@@ -88,7 +89,7 @@ def _holes(
     near = ground.distance < ground.threshold
     for room in (near, near | ground.glow):
         room = room & hull.outlines[view] & ~found
-        for patch in _patches(view, rgb, room, ground):
+        for patch in _patches(view, change, room, ground):
             if _is_ground(patch, hull):
                 found |= patch.mask
     return found
@@ -96,11 +97,10 @@ def _holes(
 
 def _patches(
     view: int,
-    rgb: UInt8[np.ndarray, "H W 3"],
+    change: Float32[np.ndarray, "H W"],
     room: Bool[np.ndarray, "H W"],
     ground: Ground,
 ) -> list[Patch]:
-    change = steepness(colour.lab_from_rgb(rgb))
     labels, count = morphology.pieces(room)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     patches: list[Patch] = []

@@ -77,7 +77,7 @@ def find_ground(rgb: UInt8[np.ndarray, "H W 3"]) -> Ground:
     if float(np.median(local[..., 0])) < _WHITE_LIGHTNESS:
         outside = _into_glow(outside, lab, glow)
     outside = ~_without_specks(~outside)
-    return Ground(_rgb_from_lab(local), distance, glow, outside, threshold)
+    return Ground(colour.rgb_from_lab(local), distance, glow, outside, threshold)
 
 
 def without_corners(mask: Bool[np.ndarray, "H W"], ground: Ground) -> Bool[np.ndarray, "H W"]:
@@ -97,12 +97,6 @@ def border_of(height: int, width: int) -> Bool[np.ndarray, "H W"]:
     border = np.ones((height, width), dtype=bool)
     border[1:-1, 1:-1] = False
     return border
-
-
-def steepness(lab: Float32[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "H W"]:
-    """Change of colour per pixel, in L*a*b* units."""
-    across, down = cv2.Sobel(lab, cv2.CV_32F, 1, 0), cv2.Sobel(lab, cv2.CV_32F, 0, 1)
-    return (np.sqrt((across**2 + down**2).sum(axis=-1)) / 8.0).astype(np.float32)
 
 
 def _local_mean(
@@ -130,7 +124,7 @@ def _into_glow(
 ) -> Bool[np.ndarray, "H W"]:
     """Let the ground flow on over soft gradients of lightness."""
     smooth = np.asarray(cv2.GaussianBlur(lab, (0, 0), 1.0))
-    soft = glow & (steepness(smooth) < _GLOW_SLOPE)
+    soft = glow & (colour.steepness(smooth) < _GLOW_SLOPE)
     flow = morphology.opened(soft | outside, 1) | outside
     reached = morphology.touching(flow, outside)
     # Back to the full width of soft ground, which the opening shrank at corners.
@@ -146,7 +140,3 @@ def _without_specks(mask: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
         return mask
     least_px = max(_SPECK_PX, _SPECK_SHARE * morphology.largest_piece_px(mask))
     return morphology.without_specks(mask, least_px)
-
-
-def _rgb_from_lab(lab: Float32[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "H W 3"]:
-    return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0.0, 1.0).astype(np.float32)

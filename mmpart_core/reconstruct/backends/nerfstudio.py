@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from mmpart_core import torchvision_compat
 from mmpart_core.backends import BackendSettings
 from mmpart_core.devices import check_device
 from mmpart_core.errors import MissingDependencyError
@@ -171,9 +170,6 @@ class VoxelFieldTrainer:
             ConfigError: CUDA was asked for and there is none.
         """
         try:
-            import torch
-
-            torchvision_compat.declare_missing_operators()
             importlib.import_module("mmpart_core.reconstruct.part_training")
         except ImportError as error:
             raise MissingDependencyError(
@@ -182,8 +178,9 @@ class VoxelFieldTrainer:
             ) from error
         wanted = self._settings.device
         check_device("reconstruct.device", wanted)
-        use_cuda = wanted != "cpu" and torch.cuda.is_available()
-        self._device = "cuda" if use_cuda else "cpu"
+        from mmpart_core.reconstruct.part_trainer import used_device
+
+        self._device = used_device(wanted)
 
     def train(self, views: PosedViews, seed: int) -> TrainedField:
         """Train on one part's views; see ``FieldTrainer.train``.

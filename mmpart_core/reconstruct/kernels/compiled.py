@@ -10,6 +10,9 @@ import numba
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function for the CPU, once per machine: the result is kept beside its source.
 
+    It is made again when that file changes, and only then: what a function calls stands in the
+    same file.
+
     Sums may be reordered (``fastmath``), as no result depends on infinities or NaN; the interpreter
     lock is released, so that parts train side by side.
 
