@@ -1,15 +1,23 @@
 """Simple bodies with known shapes, seen by the six cameras of Zero123++ v1.2."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
 
+from mmpart_core.backends import open_backend
+from mmpart_core.geometry import transforms
 from mmpart_core.geometry.cameras import zero123plus_cameras
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.surface import TriangleMesh
+from mmpart_core.reconstruct.view_fitting import move_views
+from mmpart_core.reconstruct.views_folder import write_views_folder
+
+SIZE = 48
+GIVEN_FROM_TORUS = transforms.scale_then_translate(7.5, np.array([12.0, -30.0, 4.0]))
 
 
 def colored(mesh: trimesh.Trimesh) -> TriangleMesh:
@@ -70,3 +78,23 @@ def torus_points() -> np.ndarray:
         ],
         axis=1,
     )
+
+
+@pytest.fixture(scope="session")
+def nerfstudio_opened() -> None:
+    """Loads nerfstudio as the back-end does."""
+    open_backend("reconstruct", "nerfstudio", {"device": "cpu"})
+
+
+@pytest.fixture(scope="session")
+def folder(
+    views_of: Callable[[trimesh.Trimesh, int], PosedViews],
+    torus_mesh: trimesh.Trimesh,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The torus' views in a frame of its own, two of them held out."""
+    views = move_views(views_of(torus_mesh, SIZE), GIVEN_FROM_TORUS)
+    path = tmp_path_factory.mktemp("given") / "views"
+    rest = PosedViews(views.rgba[:2], views.cameras[:2])
+    write_views_folder(path, views, rest)
+    return path
