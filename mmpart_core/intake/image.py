@@ -27,7 +27,8 @@ MIN_SIDE_PX = 32
 # An 8-bit RGBA image of so many pixels that does not compress at all.
 MAX_BYTES = 4 * MAX_PIXELS
 FORMATS = ("PNG", "JPEG", "WEBP")
-_DECODE_FAULTS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+# What Pillow raises for files that are damaged or of no format asked for.
+DECODE_FAULTS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 
 def read_image(source: Path | bytes, max_side_px: int) -> UInt8[np.ndarray, "H W 4"]:
@@ -58,7 +59,7 @@ def read_image(source: Path | bytes, max_side_px: int) -> UInt8[np.ndarray, "H W
                 (max_side_px, max_side_px), Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP
             )
             rgba = _to_rgba(ImageOps.exif_transpose(small))
-        except _DECODE_FAULTS as error:
+        except DECODE_FAULTS as error:
             raise InputError(
                 f"{label}: damaged or truncated {image.format} ({error}); save or download the "
                 "image again"
@@ -76,7 +77,7 @@ def image_size(source: Path | bytes) -> tuple[int, int]:
         width, height = image.size
         try:
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-        except _DECODE_FAULTS:  # broken EXIF: exif_transpose leaves such an image as it is
+        except DECODE_FAULTS:  # broken EXIF: exif_transpose leaves such an image as it is
             turned = False
     return (height, width) if turned else (width, height)
 
@@ -108,6 +109,20 @@ def _label(source: Path | bytes) -> str:
     return "image" if isinstance(source, bytes) else f"image '{source}'"
 
 
+def open_quietly(data: bytes) -> Image.Image:
+    """Read an image's header without Pillow's warning of half of what it refuses.
+
+    The caller decides by ``MAX_PIXELS``, before decoding.
+
+    Raises:
+        PIL.Image.DecompressionBombError: more pixels than ``MAX_PIXELS``.
+        OSError: not an image of ``FORMATS``; Pillow raises others for damaged headers.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
 def _opened(source: Path | bytes) -> Image.Image:
     label = _label(source)
     data = source
@@ -116,13 +131,10 @@ def _opened(source: Path | bytes) -> Image.Image:
     if not data:
         raise InputError(f"{label}: the file is empty (0 bytes); save or download the image again")
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of half of what it refuses; MAX_PIXELS decides, before decoding.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = open_quietly(data)
     except Image.DecompressionBombError as error:
         raise InputError(f"{label}: {_too_large(_pixels_told(error))}") from error
-    except _DECODE_FAULTS as error:
+    except DECODE_FAULTS as error:
         raise InputError(
             f"{label}: not a PNG, JPEG or WebP image, or its header is damaged ({len(data)} bytes "
             f"that start with {quoted(data[:8])}); convert it to one of these formats"

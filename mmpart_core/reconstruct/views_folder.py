@@ -7,20 +7,19 @@ for up where a result is written as GLB. ``train_filenames``, ``val_filenames`` 
 ``test_filenames`` say which views are kept for evaluation; without them all views do both.
 """
 
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from pydantic import ValidationError
 
 from mmpart_core.errors import InputError
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.intake.files import read_limited
-from mmpart_core.intake.image import MAX_BYTES
+from mmpart_core.intake.image import DECODE_FAULTS, MAX_BYTES, open_quietly
 from mmpart_core.quoting import quoted
 from mmpart_core.reconstruct.transforms_file import FrameEntry, TransformsFile, frame_camera
 from mmpart_core.records import Camera
@@ -187,7 +186,7 @@ def _read_rgba(path: Path, camera: Camera) -> UInt8[np.ndarray, "H W 4"]:
     """
     data = read_limited(path, "view", MAX_BYTES, "scale the views down")
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with open_quietly(data) as image:
             size = (camera.width_px, camera.height_px)
             if image.size != size:
                 raise InputError(
@@ -201,7 +200,7 @@ def _read_rgba(path: Path, camera: Camera) -> UInt8[np.ndarray, "H W 4"]:
                     "background expected; cut the part out (the alpha is its mask)"
                 )
             return np.asarray(image.convert("RGBA"))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (Image.DecompressionBombError, *DECODE_FAULTS) as error:
         raise InputError(
             f"view '{path}': not a readable image ({type(error).__name__}); PNG with alpha expected"
         ) from error

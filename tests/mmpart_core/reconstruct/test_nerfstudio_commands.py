@@ -147,13 +147,20 @@ def test_export_is_in_the_frame_of_the_views(run: Path, tmp_path: Path) -> None:
 
 
 def test_export_says_what_is_missing(run: Path, tmp_path: Path) -> None:
+    def export(source: Path, views: Path | None = None) -> None:
+        export_run(source, tmp_path / "part.glb", name="part", views=views, kind="marching_cubes")
+
+    with pytest.raises(InputError, match=r"config\.yml': no such file or folder; give the run's"):
+        export(tmp_path / "config.yml")
     with pytest.raises(InputError, match=r"expected field\.safetensors beside config\.yml"):
-        export_run(tmp_path, tmp_path / "part.glb", name="part")
+        export(tmp_path)
     with pytest.raises(InputError, match=r"say where they are now \(--views\)"):
-        export_run(run, tmp_path / "part.glb", name="part", views=tmp_path / "gone")
+        export(run, views=tmp_path / "gone")
+    (tmp_path / "config.yml").touch()
     (tmp_path / "field.safetensors").write_bytes(b"else")
     with pytest.raises(InputError, match="cannot be read"):
-        export_run(tmp_path / "config.yml", tmp_path / "part.glb", name="part")
+        export(tmp_path / "config.yml")
+    assert not (tmp_path / "part.glb").exists()
 
 
 def test_nerfstudio_finds_the_method() -> None:

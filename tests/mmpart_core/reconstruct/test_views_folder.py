@@ -1,6 +1,9 @@
 """Views folders: what is written is read again; each kind of bad file has its own message."""
 
+import io
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,9 +143,51 @@ def test_images_need_alpha(folder: Path) -> None:
         read_views_folder(folder)
 
 
-def test_a_file_that_is_no_image(folder: Path) -> None:
-    (folder / "images" / "view-005.png").write_bytes(b"not a picture")
-    with pytest.raises(InputError, match=r"view-005\.png': not a readable image"):
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that promises so many pixels, and holds none."""
+    size = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    chunks = [
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in ((b"IHDR", size), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def bitmap(path: Path) -> bytes:
+    """The picture in a format with alpha that is not among those read."""
+    held = io.BytesIO()
+    with Image.open(path) as image:
+        image.save(held, format="TGA")
+    return held.getvalue()
+
+
+NO_IMAGES: dict[str, tuple[Callable[[Path], bytes], str]] = {
+    "text": (lambda _: b"not a picture", "UnidentifiedImageError"),
+    "empty": (lambda _: b"", "UnidentifiedImageError"),
+    "another format": (bitmap, "UnidentifiedImageError"),
+    "cut short": (lambda path: path.read_bytes()[:600], "OSError"),
+    "more pixels than Pillow opens": (lambda _: png_header(60000, 60000), "DecompressionBombError"),
+}
+
+
+@pytest.mark.parametrize("case", NO_IMAGES)
+def test_a_file_that_is_no_image(folder: Path, case: str) -> None:
+    content, fault = NO_IMAGES[case]
+    path = folder / "images" / "view-005.png"
+    path.write_bytes(content(path))
+    with pytest.raises(InputError, match=rf"view-005\.png': not a readable image \({fault}\); PNG"):
+        read_views_folder(folder)
+
+
+def test_a_large_header_is_refused_without_a_warning(folder: Path) -> None:
+    # Between Pillow's warning and its refusal; warnings are errors in tests.
+    (folder / "images" / "view-002.png").write_bytes(png_header(10000, 10000))
+    with pytest.raises(
+        InputError, match=r"the file is 10000 x 10000 px, but transforms\.json says"
+    ):
         read_views_folder(folder)
 
 
