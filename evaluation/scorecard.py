@@ -192,7 +192,9 @@ class _Card:
             self._fail(into, together_metric_names(self.protocol))
             return
         score_independence(self.comparison, self.pair, failed, into)
-        score_counts(self.pair, self.pairing, self.names.fitting, into)
+        # Judging names compares every true part with every made one.
+        fitting = self.names.fitting if self.protocol.takes("names") else {}
+        score_counts(self.pair, self.pairing, fitting, into)
 
     def _score_appearance(self, made: Sequence[str], into: Collected) -> None:
         if self.appearance is not None:

@@ -14,8 +14,6 @@ from evaluation.rows import ScoreRow
 LEVELS: tuple[Level, ...] = ("part", "group", "object")
 FAILURE_RATE = "failure_rate"
 OCCUPANCY_METRICS = ("volume_iou", "voxel_f", "shape_volume_iou", "shape_voxel_f")
-SHELL_FLAG = "open true surface"
-"""How a row's flag begins that says that its occupancy compares shells."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +207,7 @@ def _shells(rows: Sequence[ScoreRow]) -> list[ShellSplit]:
         sides: tuple[list[float], list[float]] = ([], [])
         for row in rows:
             if row.state == "scored" and metric in row.values:
-                is_shell = any(flag.startswith(SHELL_FLAG) for flag in row.flags)
+                is_shell = row.values.get("open_truth") == 1.0
                 sides[not is_shell].append(row.values[metric])
         shells, solids = (sorted(values) for values in sides)
         if shells:

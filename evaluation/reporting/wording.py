@@ -13,8 +13,6 @@ _TITLES = {
     "chamfer": "Chamfer",
     "normal_consistency": "normal consistency",
     "volume_iou": "volume IoU",
-    "volume_iou_solid": "volume IoU, solids",
-    "volume_iou_shell": "volume IoU, shells",
     "open_truth": "open true surfaces",
     "voxel_f": "voxel F",
     "bbox_iou": "box IoU",

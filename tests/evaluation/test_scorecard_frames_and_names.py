@@ -1,9 +1,12 @@
 """Frames and names of predictions: what is brought to the truth, paired, suspected and told."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import trimesh
 
+from evaluation.matching import NameCheck, PairScore, check_names
 from mmpart_core.geometry import transforms
 from tests.evaluation.conftest import SMALL, Parts, moved, rows_of, scaled
 
@@ -124,3 +127,20 @@ def test_names_are_believed_where_shapes_do_not_contradict(chair, as_surface) ->
     twins = {"left": chair["seat"], "right": chair["seat"], "back": chair["back"]}
     whole = rows_of(twins, twins, SMALL["mmpart"])[("object", "chair")]
     assert (whole.values["name_accuracy"], whole.hints) == (1.0, ())
+
+
+def test_names_are_judged_only_where_a_protocol_takes_them(
+    chair: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[int] = []
+
+    def counted(truth: Sequence[str], prediction: Sequence[str], fit: PairScore) -> NameCheck:
+        judged.append(len(truth))
+        return check_names(truth, prediction, fit)
+
+    monkeypatch.setattr("evaluation.scorecard.check_names", counted)
+    whole = rows_of(chair, chair, SMALL["sam3dpart"])[("object", "chair")]
+    assert "name_accuracy" not in whole.values
+    assert judged == []
+    assert rows_of(chair, chair, SMALL["mmpart"])[("object", "chair")].values["name_accuracy"] == 1
+    assert judged == [len(chair)]

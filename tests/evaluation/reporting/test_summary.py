@@ -78,6 +78,21 @@ def test_a_protocol_of_successes_only_averages_over_successes(
     assert summary.failure_rate == 0.5
 
 
+def test_shells_are_told_by_the_open_truth_of_a_row_not_by_its_flags(
+    row: Callable[..., ScoreRow],
+) -> None:
+    rows = [
+        row("a", "x", 0.0, values={"volume_iou": 0.2, "open_truth": 1.0}),
+        row("a", "y", 0.0, values={"volume_iou": 0.8, "open_truth": 0.0}, flags=("open true",)),
+        row("b", "x", 0.0, values={"volume_iou": 0.6}),  # from points: nothing is filled
+        row("b", "y", None, values={"volume_iou": 0.0, "open_truth": 1.0}),
+    ]
+    split = _all(rows).split("volume_iou")
+    assert split is not None
+    assert (split.shells, split.shell_mean) == (1, 0.2)
+    assert (split.solids, split.solid_mean) == (2, pytest.approx(0.7))
+
+
 def test_protocols_and_data_sets_are_kept_apart(row: Callable[..., ScoreRow]) -> None:
     other = PROTOCOL.model_copy(update={"seed": 1})
     rows = [row("a", "x", 1.0), row("a", "x", 0.0, protocol=other)]
