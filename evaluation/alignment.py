@@ -117,21 +117,18 @@ def truth_from_prediction(
     Raises:
         GeometryError: a shape without extent.
     """
-    turned = Similarity()
-    if prediction.azimuth_deg:
-        turned = Similarity(rotation=transforms.rotation_z(prediction.azimuth_deg)[:3, :3])
     truth = truth_vertices.min(axis=0), truth_vertices.max(axis=0)
     if frame == "own_box" or prediction.frame == "own":
-        moved = turned.apply(prediction_vertices)
-        return box_onto_box((moved.min(axis=0), moved.max(axis=0)), truth).after(turned)
+        made = prediction_vertices.min(axis=0), prediction_vertices.max(axis=0)
+        return box_onto_box(made, truth)
     if prediction.frame == "truth":
-        return turned
+        return Similarity()
     center = (truth[0] + truth[1]) / 2.0
     if prediction.frame == "unit_sphere":
         scale = float(np.linalg.norm(truth_vertices - center, axis=-1).max())
     else:
         scale = longest_side(truth) / (2.0 if prediction.frame == "unit_box" else 1.0)
-    return Similarity(scale, translation=center).after(turned)
+    return Similarity(scale, translation=center)
 
 
 def turned_about(center: Float[np.ndarray, "3"], azimuth_deg: float) -> Similarity:

@@ -77,8 +77,6 @@ class Prediction:
         frame: what its coordinates are: those of the truth's file; the truth centred in the unit
             sphere, in [-1, 1] or in [-0.5, 0.5] by its longest side; or its ``own``: then its
             box is brought onto the truth's box, and where the whole stands is not scored.
-        azimuth_deg: azimuth, in the truth's frame, of the camera that the prediction has at
-            azimuth 0.
         camera: input camera in the prediction's coordinates, where known.
         cost: what is known of what it took, by the names of ``metric_facts.COST_METRICS`` and
             ``<stage>_s``, ``<stage>_gpu_s``, ``<stage>_usd``, ``<stage>_tokens``,
@@ -92,7 +90,6 @@ class Prediction:
     parts: Mapping[str, TriangleMesh]
     failures: Mapping[str, str] = field(default_factory=dict)
     frame: PredictionFrame = "truth"
-    azimuth_deg: float = 0.0
     camera: Camera | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
     source: str = ""

@@ -11,7 +11,6 @@ import typer
 
 from flows.cli_options import Seed, Settings, Store
 
-_GIVEN = "COMMANDLINE"
 _CONTEXT = inspect.Parameter(
     "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
 )
@@ -212,7 +211,10 @@ def with_options(
 def _given_names(group: type[OptionGroup], context: typer.Context) -> tuple[str, ...]:
     """Fields that stand on the command line."""
     sources = {each.name: context.get_parameter_source(each.name) for each in option_fields(group)}
-    return tuple(name for name, source in sources.items() if source and source.name == _GIVEN)
+    # Typer brings its own copy of click and exports no name for this enum.
+    return tuple(
+        name for name, source in sources.items() if source and source is type(source).COMMANDLINE
+    )
 
 
 def _parameter(option: Any) -> inspect.Parameter:

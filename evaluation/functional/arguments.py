@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mmpart_core.errors import ArgumentError
+from mmpart_core.quoting import quoted_list
 
 ArrayLike = Any
 """A numpy array, a (nested) list or a torch tensor; the shape is checked when it is used."""
@@ -189,8 +190,7 @@ def choice(name: str, value: Any, allowed: Collection[str]) -> None:
         ArgumentError: it is not among them.
     """
     if not isinstance(value, str) or value not in allowed:
-        words = ", ".join(f"'{each}'" for each in allowed)
-        raise ArgumentError(f"{name}: expected one of {words}, got {value!r}")
+        raise ArgumentError(f"{name}: expected one of {quoted_list(allowed)}, got {value!r}")
 
 
 def instance(name: str, value: Any, kind: type[Value], advice: str) -> Value:
@@ -253,7 +253,7 @@ def _rows(name: str, value: ArrayLike, what: str) -> Float[np.ndarray, "P 3"]:
 
 def _triangles(name: str, value: ArrayLike) -> Int[np.ndarray, "F 3"]:
     found = to_array(name, value)
-    if found.shape == (0,) or found.size == 0 == found.ndim - 2:
+    if found.shape in ((0,), (0, 3)):
         return np.zeros((0, 3), dtype=np.int64)
     if found.ndim != 2 or found.shape[1] != 3:
         advice = "; cut faces of more corners into triangles" if found.shape[-1:] == (4,) else ""

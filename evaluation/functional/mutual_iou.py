@@ -33,8 +33,7 @@ def mutual_iou(parts: Sequence[VoxelGrid | None]) -> float | None:
         >>> mutual_iou([cube]), mutual_iou([cube, cube]), mutual_iou([cube, None])
         (None, 1.0, 1.0)
     """
-    _check_parts(parts)
-    overlaps = pair_ious(parts)
+    overlaps = _pair_ious(parts)
     return float(np.mean(overlaps)) if overlaps else None
 
 
@@ -44,7 +43,14 @@ def pair_ious(parts: Sequence[VoxelGrid | None]) -> list[float]:
     Raises:
         ArgumentError: something else than occupancy grids.
     """
-    _check_parts(parts)
+    return _pair_ious(parts)
+
+
+def _pair_ious(parts: Any) -> list[float]:
+    arguments.instance("parts", parts, Sequence, "give a list of grids")
+    for index, part in enumerate(parts):
+        if part is not None:
+            check_grid(f"parts[{index}]", part)
     found: list[float] = []
     for j, second in enumerate(parts):
         for first in parts[:j]:
@@ -53,10 +59,3 @@ def pair_ious(parts: Sequence[VoxelGrid | None]) -> list[float]:
             else:
                 found.append(voxel_iou(first, second))
     return found
-
-
-def _check_parts(parts: Any) -> None:
-    arguments.instance("parts", parts, Sequence, "give a list of grids")
-    for index, part in enumerate(parts):
-        if part is not None:
-            check_grid(f"parts[{index}]", part)

@@ -49,13 +49,15 @@ class LostPart:
 
 
 def hints_of(rows: Sequence[ScoreRow]) -> list[ObjectIssue]:
-    """All suspicions about axes, scale and names, once each, by object."""
-    found = {
-        (row.dataset, row.object_id, hint): None
-        for row in sorted(rows, key=lambda each: (each.dataset, each.object_id))
-        for hint in row.hints
-    }
-    return [ObjectIssue(*key) for key in found]
+    """Suspicions about axes, scale and names by object, of the first protocol that has some.
+
+    Protocols sample alike objects otherwise, so they would tell one suspicion in other figures.
+    """
+    first: dict[tuple[str, str], ScoreRow] = {}
+    for row in sorted(rows, key=lambda each: (each.dataset, each.object_id)):
+        if row.hints:
+            first.setdefault((row.dataset, row.object_id), row)
+    return [ObjectIssue(*key, hint) for key, row in first.items() for hint in row.hints]
 
 
 def data_issues(rows: Sequence[ScoreRow]) -> list[ObjectIssue]:

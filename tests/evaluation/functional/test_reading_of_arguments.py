@@ -1,6 +1,7 @@
 """How the public metrics read what they are given, and what they advise on mistakes."""
 
 import copy
+import inspect
 
 import numpy as np
 import pytest
@@ -20,6 +21,14 @@ def test_advice_fits_common_mistakes() -> None:
     ):  # fmt: skip
         with pytest.raises(ArgumentError, match=words):
             functional.solid_volume(VERTICES, mesh_faces)
+
+
+def test_no_faces_are_an_empty_list_or_rows_of_three() -> None:
+    for none in ([], np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)):
+        assert functional.connected_components(VERTICES, none) == 0
+    for wrong in (np.zeros((0, 4), dtype=np.int64), np.zeros((3, 0), dtype=np.int64)):
+        with pytest.raises(ArgumentError, match=r"faces: expected triangles \(F, 3\), got shape"):
+            inspect.unwrap(functional.connected_components)(VERTICES, wrong)
 
 
 def test_an_argument_error_is_one_of_ours_and_a_value_error() -> None:

@@ -71,6 +71,21 @@ def test_an_object_is_named_once_in_its_line(row: Row) -> None:
     assert [each.line for each in found] == [hints[0], f"a: {hints[1]}"]
 
 
+def test_a_suspicion_that_protocols_share_is_told_once(row: Row) -> None:
+    other = MMPART.model_copy(update={"name": "other"})
+    rows = [
+        row("b", "b", 0.1, level="object", hints=("b.glb: scale suspected",), protocol=other),
+        row("a", "a", 0.1, level="object"),
+        row("a", "a", 0.1, level="object", hints=("a: fit 0.31", "a: far"), protocol=MMPART),
+        row("a", "a", 0.1, level="object", hints=("a: fit 0.32",), protocol=other),
+    ]
+    assert [each.text for each in hints_of(rows)] == [
+        "a: fit 0.31",
+        "a: far",
+        "b.glb: scale suspected",
+    ]
+
+
 @pytest.fixture
 def half_open(chair: dict[str, TriangleMesh]) -> list[ScoreRow]:
     """A chair whose seat lacks a face, scored against a copy without its back."""
