@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows.cli_group import UNUSABLE
-from flows.cli_run import errors_end_with
-from mmpart_core.errors import InputError
+from flows.cli_run import errors_end
+from flows.output_folder import check_folder
+from mmpart_core.errors import ConfigError
 
 RunPath = Annotated[
     Path, typer.Argument(help="config.yml of a finished run of ns-train mmpart-part.")
@@ -32,11 +32,8 @@ def export_field(
 ) -> None:
     """Mesh what ns-train mmpart-part trained: a textured GLB in the frame of its views."""
     console = Console(stderr=True)
-    with errors_end_with(UNUSABLE, console):
-        if output.exists() and not overwrite:
-            raise InputError(
-                f"'{output}' is there already; give another --output, or --overwrite to replace it"
-            )
+    with errors_end(console):
+        _check_output(output, overwrite)
         from mmpart_core.nerfstudio_export import export_run
 
         made = export_run(run, output, name=name, views=views, kind=mesh)
@@ -45,3 +42,18 @@ def export_field(
     closed = "watertight" if made.facts.watertight else "not watertight"
     told = f"{output}: {len(made.surface.mesh.faces)} faces, {closed} ({made.surface.method})"
     Console(highlight=False, soft_wrap=True).print(told, markup=False)
+
+
+def _check_output(output: Path, overwrite: bool) -> None:
+    """Refuse a place before the work that is meant for it.
+
+    Raises:
+        ConfigError: a folder, a file that would be lost, or a place that cannot be written.
+    """
+    check_folder(str(output.parent), "--output")
+    if output.is_dir():
+        raise ConfigError(f"--output '{output}': this is a folder, a file expected; name one in it")
+    if output.exists() and not overwrite:
+        raise ConfigError(
+            f"--output '{output}': is there already; give another, or --overwrite to replace it"
+        )

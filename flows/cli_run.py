@@ -36,6 +36,21 @@ def errors_end_with(status: int, console: Console) -> Generator[None]:
         raise typer.Exit(status) from error
 
 
+@contextmanager
+def errors_end(console: Console) -> Generator[None]:
+    """As ``errors_end_with``, with the status that the error's class asks for."""
+    try:
+        yield
+    except MMPartError as error:
+        with errors_end_with(_status_of(error), console):
+            raise
+
+
+def _status_of(error: MMPartError) -> int:
+    """2 for what a user gave and cannot be used, 1 for work that broke off."""
+    return UNUSABLE if isinstance(error, ConfigError | InputError) else BROKEN_OFF
+
+
 def parse_refreshes_early(refresh: Sequence[str], job: Job) -> None:
     """Refuse a refresh of nothing before anything is started."""
     from flows.refresh import parse_refreshes
@@ -95,9 +110,10 @@ def running(console: Console, quiet: bool, verbose: bool, log: Path | None) -> G
                 began = True
                 yield
     except MMPartError as error:
-        unusable = isinstance(error, ConfigError | InputError) and not began
-        unusable |= isinstance(error, StageFailedError) and _is_unusable_input(error.failure)
-        with errors_end_with(UNUSABLE if unusable else BROKEN_OFF, console):
+        status = BROKEN_OFF if began else _status_of(error)
+        if isinstance(error, StageFailedError) and _is_unusable_input(error.failure):
+            status = UNUSABLE
+        with errors_end_with(status, console):
             raise
     except KeyboardInterrupt as error:
         tell(STOPPED)

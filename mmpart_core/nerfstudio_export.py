@@ -55,7 +55,8 @@ def export_run(
         kind: the mesh back-end, which takes its default settings.
 
     Raises:
-        InputError: the run is not finished or not ours, or its views cannot be read.
+        InputError: the run is not finished or not ours, its views cannot be read, or the output
+            cannot be written.
         ConfigError: there is no such back-end.
         BackendError, StageError: the field has no usable surface.
     """
@@ -64,8 +65,13 @@ def export_run(
     surface = backend.extract(field.trained.grid, _part_views(field, views), 0)
     facts = check_surface(surface.mesh, name)
     node = GlbNode(name, surface.mesh, field.given_from_part)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(encode_glb([node]))
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(encode_glb([node]))
+    except OSError as error:
+        raise InputError(
+            f"'{output}': cannot be written ({error.strerror}); give another place"
+        ) from error
     return ExportedPart(surface, facts, (*field.trained.warnings, *surface.warnings, *facts.faults))
 
 
