@@ -1,6 +1,5 @@
 """A plan as a file that people read, edit and give back."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from mmpart_core.intake.component_files import parse_json, read_text
 from mmpart_core.quoting import quoted, quoted_list, shortened
 from mmpart_core.records import MAX_SEED, ComponentRequest, InputView, ObjectRequest, PartPlan
 from mmpart_core.settings_words import fault_in_words
-from mmpart_core.storage.blob_store import BlobStore
+from mmpart_core.storage.blob_store import BlobStore, digest_of
 
 FORMAT = 3
 _NOTE = (
@@ -47,7 +46,7 @@ def plan_text(request: ObjectRequest, plan: PartPlan, run: PlannedRun) -> str:
     for record in records["prompts"]:
         text = record.pop("prompt")
         prompts.append({"component": record["component"], "prompt": text.split("\n")})
-        record[_DIGEST] = _digest(text)
+        record[_DIGEST] = digest_of(text.encode())
     content = {
         "mmpart_plan": FORMAT,
         "note": _NOTE,
@@ -208,10 +207,6 @@ def _check_names(names: list[str], expected: list[str], file_name: str) -> None:
     )
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _merged(
     records: Any, texts: list[tuple[str, str]], file_name: str
 ) -> tuple[PartPlan, tuple[str, ...]]:
@@ -236,7 +231,7 @@ def _merged(
         ) from error
     _check_records(plan, file_name)
     pairs = zip(planned, texts, strict=True)
-    return plan, tuple(name for digest, (name, text) in pairs if digest != _digest(text))
+    return plan, tuple(name for digest, (name, text) in pairs if digest != digest_of(text.encode()))
 
 
 def _check_records(plan: PartPlan, file_name: str) -> None:

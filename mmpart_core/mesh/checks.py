@@ -42,21 +42,19 @@ def check_surface(mesh: TriangleMesh, component: str) -> SurfaceFacts:
         StageError: empty, not finite, without area, or its texture does not fit.
     """
     _check_arrays(mesh, component)
-    vertices, faces = topology.weld(mesh.vertices, mesh.faces)
-    welded = topology.bare(vertices, faces)
-    area = float(welded.area)
+    welded = topology.weld_surface(mesh)
+    area = float(welded.mesh.area)
     if area < _LEAST_AREA:
         raise StageError(
             f"part '{component}': surface area {area:.2g} is next to nothing, at least "
             f"{_LEAST_AREA} expected; refresh reconstruct with another seed"
         )
-    watertight = topology.is_closed(faces)
     return SurfaceFacts(
-        watertight=watertight,
-        bodies=int(topology.body_labels(welded).max()) + 1,
+        watertight=welded.closed,
+        bodies=len(welded.areas),
         area=area,
-        volume=float(welded.volume) if watertight else 0.0,
-        faults=hygiene.measure_surface(mesh).faults(),
+        volume=float(welded.mesh.volume) if welded.closed else 0.0,
+        faults=hygiene.measure_surface(mesh, welded).faults(),
     )
 
 

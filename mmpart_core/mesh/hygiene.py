@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mmpart_core.geometry.surface import TriangleMesh
-from mmpart_core.mesh import atlas, topology
+from mmpart_core.mesh import atlas
+from mmpart_core.mesh.topology import WeldedSurface
 
 # Quality 4 sqrt(3) area / sum of squared edges, 1 for an equilateral triangle (Bhatia and Lawrence
 # 1990). Below 0.1 shading and simulation suffer.
@@ -85,23 +86,21 @@ class SurfaceQuality:
         return tuple(text for found, text in told if found)
 
 
-def measure_surface(mesh: TriangleMesh) -> SurfaceQuality:
+def measure_surface(mesh: TriangleMesh, welded: WeldedSurface) -> SurfaceQuality:
     """Measures of a finished surface.
 
     Args:
         mesh: part frame; uv and texture, or neither.
+        welded: the same surface, by ``topology.weld_surface``.
     """
-    vertices, faces = topology.weld(mesh.vertices, mesh.faces)
-    open_edges, tangled = edge_faults(faces)
-    welded = topology.bare(vertices, faces)
-    areas, volumes = topology.body_sizes(welded, topology.body_labels(welded))
+    areas, volumes = welded.areas, welded.volumes
     share = np.maximum(
         areas / max(float(areas.max()), 1e-30), volumes / max(float(volumes.max()), 1e-30)
     )
     quality = SurfaceQuality(
-        open_edges=open_edges,
-        tangled_edges=tangled,
-        turned_bodies=int(np.count_nonzero(volumes < 0)) if not open_edges else 0,
+        open_edges=welded.open_edges,
+        tangled_edges=welded.tangled_edges,
+        turned_bodies=int(np.count_nonzero(volumes < 0)) if not welded.open_edges else 0,
         crumbs=int(np.count_nonzero(share < CRUMB_SHARE)),
         slivers=float(np.mean(triangle_quality(mesh.vertices, mesh.faces) < SLIVER_QUALITY)),
     )
@@ -130,15 +129,6 @@ def triangle_quality(
         np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
     )
     return 2.0 * np.sqrt(3.0) * doubled / np.maximum(edges, 1e-30)
-
-
-def edge_faults(faces: Int[np.ndarray, "F 3"]) -> tuple[int, int]:
-    """Edges with one face, and edges with more than two or with two wound against each other."""
-    start, end = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
-    key = np.minimum(start, end) * (int(faces.max()) + 1) + np.maximum(start, end)
-    _, edge, count = np.unique(key, return_inverse=True, return_counts=True)
-    balance = np.bincount(edge.reshape(-1), weights=np.where(start < end, 1.0, -1.0))
-    return int(np.sum(count == 1)), int(np.sum((count > 2) | ((count == 2) & (balance != 0))))
 
 
 def has_tangents(

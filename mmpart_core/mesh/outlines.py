@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
-from scipy.ndimage import distance_transform_edt
+from jaxtyping import Float, UInt8
 from skimage.measure import find_contours
 
 from mmpart_core.geometry import transforms
 from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.images.silhouette import FOREGROUND, rim_distance
 from mmpart_core.records import Camera
 
 _LEAST_DEPTH = 1e-3
@@ -63,7 +63,7 @@ def find_outlines(views: PosedViews, device: str) -> list[Outline]:
     """Outlines of all views that show anything."""
     found: list[Outline] = []
     for rgba, camera in zip(views.rgba, views.cameras, strict=True):
-        mask = rgba[..., 3] >= 128
+        mask = rgba[..., 3] >= FOREGROUND
         if not mask.any() or mask.all():
             continue
         pose = np.linalg.inv(transforms.to_array(camera.world_from_camera))
@@ -71,21 +71,15 @@ def find_outlines(views: PosedViews, device: str) -> list[Outline]:
             Outline(
                 camera,
                 torch.as_tensor(pose, dtype=torch.float32, device=device),
-                torch.as_tensor(_signed(mask), dtype=torch.float32, device=device),
+                torch.as_tensor(rim_distance(mask), dtype=torch.float32, device=device),
                 torch.as_tensor(_rim(rgba[..., 3]), dtype=torch.float32, device=device),
             )
         )
     return found
 
 
-def _signed(mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
-    outside = np.asarray(distance_transform_edt(~mask))
-    inside = np.asarray(distance_transform_edt(mask))
-    return np.where(mask, 0.5 - inside, outside - 0.5)
-
-
 def _rim(alpha: UInt8[np.ndarray, "H W"]) -> Float[np.ndarray, "R 2"]:
     """Where alpha passes a half, to a fraction of a pixel."""
-    lines = find_contours(alpha.astype(np.float64), 127.5)
+    lines = find_contours(alpha.astype(np.float64), FOREGROUND - 0.5)
     points = np.concatenate(lines) if lines else np.zeros((0, 2))
     return points[::2, ::-1] + 0.5

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 from torch import Tensor
 
 from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.reconstruct.hull import GridSpec
 from mmpart_core.reconstruct.ray_cache import RayCache
-from mmpart_core.reconstruct.rendering import Rendered
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,24 @@ class Agreement:
         return float(self.silhouette_iou * color)
 
 
-def measure_agreement(rays: RayCache, index: Tensor, seen: Rendered) -> Agreement:
+def measure_agreement(
+    rays: RayCache,
+    index: Int[Tensor, "R"],
+    rgb: Float[Tensor, "R 3"],
+    accumulation: Float[Tensor, "R 1"],
+) -> Agreement:
     """Compare rendered rays with their pixels.
 
     Args:
         rays: all rays.
         index: which of them were rendered.
-        seen: what they show.
+        rgb: the colour they show, premultiplied.
+        accumulation: the opacity they show.
     """
     rgba, views = rays.rgba[index], rays.views[index]
     given = rgba[:, 3] >= 0.5
-    shown = seen.accumulation[:, 0] >= 0.5
-    difference = (seen.rgb - rgba[:, :3] * rgba[:, 3:]).square().mean(dim=1)
+    shown = accumulation[:, 0] >= 0.5
+    difference = (rgb - rgba[:, :3] * rgba[:, 3:]).square().mean(dim=1)
     overlaps: list[float] = []
     errors, pixels = 0.0, 0.0
     for view, missed in enumerate(rays.missed):

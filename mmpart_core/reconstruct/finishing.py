@@ -66,14 +66,11 @@ def _evaluate(
         pieces.append(
             render_rays(field, rays.origins[some], rays.directions[some], distances, sharpness)
         )
-    seen = Rendered(
-        torch.cat([piece.rgb for piece in pieces]),
-        torch.cat([piece.accumulation for piece in pieces]),
-        torch.cat([piece.depth for piece in pieces]),
-        torch.cat([piece.visible for piece in pieces]),
-    )
-    touched = extraction.touched_corners(field.spec, seen.visible)
-    return extraction.measure_agreement(rays, index, seen), touched
+    rgb = torch.cat([piece.rgb for piece in pieces])
+    accumulation = torch.cat([piece.accumulation for piece in pieces])
+    visible = torch.cat([piece.visible for piece in pieces])
+    agreement = extraction.measure_agreement(rays, index, rgb, accumulation)
+    return agreement, extraction.touched_corners(field.spec, visible)
 
 
 def _warnings(agreement: Agreement, rays: RayCache) -> tuple[str, ...]:

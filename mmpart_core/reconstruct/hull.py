@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from scipy import ndimage
+from jaxtyping import Float
 from torch import Tensor
 
 from mmpart_core.errors import BackendError
 from mmpart_core.geometry import transforms
 from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.images.silhouette import silhouette_distance
 from mmpart_core.records import Camera
 
 # The part frame promises the unit sphere; the rest allows for generated views that overshoot.
@@ -48,21 +48,6 @@ class GridSpec:
             for start, count in zip(self.origin, self.shape, strict=True)
         ]
         return torch.cartesian_prod(*axes)
-
-
-def silhouette_distance(alpha: UInt8[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
-    """Signed distance in pixels from pixel centres to the silhouette, negative inside.
-
-    Euclidean distance transforms of both sides; within a pixel of the rim, where antialiased
-    coverage says more than the pixel raster, ``0.5 - coverage``.
-    """
-    inside = alpha >= 128
-    outward = np.asarray(ndimage.distance_transform_edt(~inside))
-    inward = np.asarray(ndimage.distance_transform_edt(inside))
-    signed = np.where(inside, 0.5 - inward, outward - 0.5)
-    coverage = alpha.astype(np.float64) / 255.0
-    partial = (alpha > 0) & (alpha < 255) & (np.abs(signed) < 1.0)
-    return np.where(partial, 0.5 - coverage, signed).astype(np.float32)
 
 
 class VisualHull:

@@ -4,13 +4,13 @@ import numpy as np
 
 from mmpart_core.errors import BackendError
 from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.images.silhouette import FOREGROUND
 
 # Shares of a view, set by hand. A sheet seen edge-on is thin, not absent: one view may show little,
 # as long as another shows more. Above the last a view shows no outline.
 MIN_COVERAGE = 0.0005
 MIN_BEST_COVERAGE = 0.01
 MAX_COVERAGE = 0.98
-FOREGROUND = 128  # alpha from which a pixel counts: half of 255
 # A part fills the unit sphere, whose outline overflows the 30 degree frame of Zero123++ by design:
 # by 1 / sqrt(1 - tan(15 degrees)^2) = 1.038, so a ball touches 28 % of each edge and loses little.
 # What touches more of an edge does not lie in the unit sphere: it is really cut.

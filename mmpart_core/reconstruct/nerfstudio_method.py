@@ -11,9 +11,9 @@ from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from mmpart_core.reconstruct.backends.nerfstudio import Settings, training_options
+from mmpart_core.reconstruct.options import METHOD_NAME
 from mmpart_core.reconstruct.part_trainer import PartTrainerConfig
 
-METHOD_NAME = "mmpart-part"
 _PREVIEW_RAYS = 1 << 14  # rays per chunk of the viewer, which bounds memory
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+METHOD_NAME = "mmpart-part"  # what nerfstudio calls the method
+
 
 @dataclass(frozen=True)
 class TrainingOptions:

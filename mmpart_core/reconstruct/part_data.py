@@ -134,7 +134,7 @@ class PartParser(DataParser):
             views,
             slack_px=config.slack_px,
             margin=config.margin,
-            resolutions=(min(config.coarse_resolution, config.resolution), config.resolution),
+            resolutions=(config.coarse_resolution, config.resolution),
             convex_start=config.convex_start,
         )
 

@@ -69,7 +69,8 @@ def prepare_scene(
         views: posed views in the part's frame; alpha is the foreground.
         slack_px: by how many pixels masks are widened.
         margin: room around the hull, object units.
-        resolutions: corners along the longest side of the coarse and the fine grid.
+        resolutions: corners along the longest side of the coarse and the fine grid; the coarse one
+            never has more than the fine one.
         convex_start: start from the hull cut by ``supported_body`` instead of the whole hull.
 
     Raises:
@@ -79,7 +80,7 @@ def prepare_scene(
     hull = VisualHull(views, slack_px)
     fine_spec, limit = fit_grid(hull, resolutions[1], margin)
     body = supported_body(views) if convex_start else None
-    coarse_spec, coarse_limit = fit_grid(hull, resolutions[0], margin)
+    coarse_spec, coarse_limit = fit_grid(hull, min(resolutions), margin)
     first = _first_shape(coarse_spec, coarse_limit, body)
     return PartScene(views, hull, body, coarse_spec, first, fine_spec, limit, warnings)
 

@@ -31,7 +31,7 @@ from nerfstudio.utils import writer
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from mmpart_core.geometry.posed_views import PosedViews
-from mmpart_core.reconstruct.options import TrainingOptions
+from mmpart_core.reconstruct.options import METHOD_NAME, TrainingOptions
 from mmpart_core.reconstruct.part_trainer import PartTrainer, PartTrainerConfig
 
 _quiet_lock = threading.Lock()
@@ -121,7 +121,7 @@ def _config(
     pipeline = part_trainer.pipeline_config(options)
     pipeline.datamanager.dataparser.views = views  # pyright: ignore[reportAttributeAccessIssue]
     return QuietTrainerConfig(
-        method_name="mmpart-part",
+        method_name=METHOD_NAME,
         experiment_name="part",
         timestamp="run",
         output_dir=folder,

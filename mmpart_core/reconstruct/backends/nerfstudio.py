@@ -209,7 +209,7 @@ def training_options(given: Settings, device: str) -> TrainingOptions:
         steps=given.steps,
         rays=given.rays,
         samples=given.samples,
-        resolutions=(min(given.coarse_resolution, given.resolution), given.resolution),
+        resolutions=(given.coarse_resolution, given.resolution),
         slack_px=given.slack_px,
         margin=given.margin,
         convex_start=given.start == "convex",

@@ -7,7 +7,7 @@ import pytest
 import trimesh
 
 from mmpart_core.geometry.surface import TriangleMesh
-from mmpart_core.mesh import atlas, bake, checks, hygiene
+from mmpart_core.mesh import atlas, bake, checks, hygiene, topology
 from mmpart_core.mesh.unwrap import unwrap_surface
 
 
@@ -22,6 +22,10 @@ def ball() -> TriangleMesh:
     filled = bake.texel_faces(cut)[0] >= 0
     painted = np.where(filled[..., None], texture, 0).astype(np.uint8)
     return TriangleMesh(cut.vertices, cut.faces, cut.uv, bake.spread(painted, filled))
+
+
+def measured(mesh: TriangleMesh) -> hygiene.SurfaceQuality:
+    return hygiene.measure_surface(mesh, topology.weld_surface(mesh))
 
 
 def faults(mesh: TriangleMesh) -> tuple[str, ...]:
@@ -39,7 +43,7 @@ def with_body(mesh: TriangleMesh, scale: float, turned: bool = False) -> Triangl
 
 
 def test_a_sound_surface_has_no_faults(ball: TriangleMesh) -> None:
-    quality = hygiene.measure_surface(ball)
+    quality = measured(ball)
     assert quality == hygiene.SurfaceQuality(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0)
     assert faults(ball) == ()
 
@@ -62,12 +66,12 @@ def test_an_edge_of_four_faces_is_told() -> None:
     vertices = np.concatenate([box.vertices, np.add(box.vertices, (1.0, 1.0, 0.0))])
     faces = np.concatenate([box.faces, np.array(box.faces) + 8]).astype(np.int64)
     colors = np.full((16, 4), 255, dtype=np.uint8)
-    quality = hygiene.measure_surface(TriangleMesh(vertices, faces, colors=colors))
+    quality = measured(TriangleMesh(vertices, faces, colors=colors))
     assert (quality.open_edges, quality.tangled_edges) == (0, 1)
 
 
 def test_a_body_turned_inside_out_is_told(ball: TriangleMesh) -> None:
-    assert hygiene.measure_surface(with_body(ball, 0.5)).turned_bodies == 0
+    assert measured(with_body(ball, 0.5)).turned_bodies == 0
     assert "1 piece turned inside out" in faults(with_body(ball, 0.5, turned=True))
 
 
@@ -135,3 +139,15 @@ def test_tangents_run_along_u() -> None:
     assert hygiene.has_tangents(corners, faces, square).tolist() == [True, False]
     flat = np.array([[0.0, 0.0], [0.5, 0.5], [0.25, 0.25], [0.3, 0.1]])
     assert hygiene.has_tangents(corners, faces[:1], flat).tolist() == [False]
+
+
+def test_bodies_and_edges_are_measured_on_the_welded_surface(ball: TriangleMesh) -> None:
+    both = topology.weld_surface(with_body(ball, 0.5))
+    assert both.closed
+    assert both.areas == pytest.approx([4 * np.pi, np.pi], rel=0.02)
+    assert both.volumes == pytest.approx([4 * np.pi / 3, np.pi / 6], rel=0.03)
+    facts = checks.check_surface(with_body(ball, 0.5), "balls")
+    assert (facts.watertight, facts.bodies) == (True, 2)
+    assert facts.volume == pytest.approx(both.volumes.sum())
+    opened = checks.check_surface(replace(ball, faces=ball.faces[1:]), "ball")
+    assert (opened.watertight, opened.bodies, opened.volume) == (False, 1, 0.0)

@@ -11,6 +11,7 @@ from mmpart_core.errors import BackendError
 from mmpart_core.geometry import transforms
 from mmpart_core.geometry.cameras import orbit_camera
 from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.images.silhouette import silhouette_distance
 from mmpart_core.reconstruct import hull as hulls
 from mmpart_core.reconstruct.masks import check_masks
 from mmpart_core.records import Camera
@@ -27,7 +28,7 @@ def test_silhouette_distance_is_subpixel() -> None:
     size, radius = 64, 20.3
     centres = np.arange(size) + 0.5 - size / 2.0
     expected = np.hypot(centres[:, None], centres[None]) - radius
-    measured = hulls.silhouette_distance(disc(size, radius))
+    measured = silhouette_distance(disc(size, radius))
     near = np.abs(expected) < 10.0
     assert np.abs(measured - expected)[near].max() < 0.75
     assert abs((measured - expected)[near].mean()) < 0.15
