@@ -1,4 +1,4 @@
-# make setup | node | demo | demo-all | check | test | test-gpu | lock | clean
+# make setup | node | demo | demo-all | check | test | test-gpu | docs | lock | clean
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -7,7 +7,7 @@ DEMO   := toy-robot
 STORE  ?= .mmpart
 EXAMPLES := $(notdir $(patsubst %/components.yaml,%,$(wildcard examples/*/components.yaml)))
 
-.PHONY: setup demo demo-all check format test test-gpu lock clean node
+.PHONY: setup demo demo-all check format test test-gpu docs lock clean node
 
 setup: $(VENV)/.installed
 
@@ -60,6 +60,10 @@ test: setup node
 
 test-gpu: setup node
 	$(BIN)/pytest -rs -m gpu
+
+# Writes the tables of the evaluation's manual from the code.
+docs: setup
+	$(BIN)/python -m evaluation.manual docs/evaluation.md
 
 lock:
 	rm -rf $(VENV)

@@ -1,8 +1,20 @@
-"""The tables of docs/evaluation.md, made from what the code does; a test holds the two together."""
+"""The tables of docs/evaluation.md, made from what the code does; a test holds the two together.
+
+    python -m evaluation.manual docs/evaluation.md
+
+writes the tables where they stand in the file: between ``<!-- table NAME: make docs -->`` and
+``<!-- end NAME -->``. Everything else in it stays as it is.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
 
 from evaluation.metric_catalogue import COST_ENDINGS, PLAIN_METRICS, UP, MetricFacts
 from evaluation.metric_facts import metric_facts
 from evaluation.protocol import MMPART, PRESETS, Protocol
+from mmpart_core.errors import InputError
 
 _ALIGNMENTS = {
     "none": "none", "best_of_4_rotations": "best of 4 turns about the up axis",
@@ -67,10 +79,58 @@ def _preset(protocol: Protocol) -> tuple[str, ...]:
         _ALIGNMENTS[protocol.alignment],
         _MATCHINGS[protocol.matching],
         ", ".join(protocol.levels),
-        {"worst": "worst value", "successes_only": "rate only"}[protocol.failure_policy],
+        {"worst": "worst value", "successes_only": "in rates only"}[protocol.failure_policy],
     )
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [header, ("---",) * len(header), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+TABLES = {"presets": preset_table, "metrics": metric_table}
+
+
+def with_tables(text: str) -> str:
+    """A manual with its tables as the code has them now.
+
+    Args:
+        text: Markdown, with the marks of every table once.
+
+    Raises:
+        InputError: marks are missing, or there more than once.
+    """
+    for name, table in TABLES.items():
+        begin, end = f"<!-- table {name}: make docs -->\n", f"\n<!-- end {name} -->"
+        place = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+        found = len(place.findall(text))
+        if found != 1:
+            raise InputError(
+                f"table '{name}': expected '{begin.strip()}' ... '{end.strip()}' once in the "
+                f"manual, found {found} times; put them around the table"
+            )
+        written = f"{begin}{table()}{end}"
+        text = place.sub(lambda _, written=written: written, text)
+    return text
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the tables into a manual; 2 where it cannot be used.
+
+    Args:
+        arguments: of the command line; None takes the process's own.
+    """
+    parser = argparse.ArgumentParser(description="Write the tables of the evaluation's manual.")
+    parser.add_argument("manual", type=Path, help="docs/evaluation.md")
+    path: Path = parser.parse_args(arguments).manual
+    try:
+        text = path.read_text(encoding="utf-8")
+        path.write_text(with_tables(text), encoding="utf-8")
+    except (InputError, OSError) as error:
+        sys.stderr.write(f"{path}: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,8 +3,20 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from evaluation.functional.boxes import THINNEST_SHARE
+
+Family = Literal[
+    "distances", "normals", "occupancy", "boxes", "placement", "overlaps of parts", "renders"
+]
+Standing = Literal["after", "before"]
+
 SHARE = "0 to 1"
 UP = "from 0 up"
+STANDINGS: dict[Family, Standing] = {
+    "distances": "after", "normals": "after", "occupancy": "after", "boxes": "before",
+    "placement": "before", "overlaps of parts": "before", "renders": "before",
+}  # fmt: skip
+"""What is taken where the prediction stands after a protocol's alignment, and what before it."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +32,7 @@ class MetricFacts:
         span: the values it takes, in words.
         formula: how it is computed, in words and signs.
         source: who defined it; empty for ours.
+        family: of metrics that depend on where the prediction stands; see ``STANDINGS``.
     """
 
     better: Literal["higher", "lower", "neither"]
@@ -29,6 +42,23 @@ class MetricFacts:
     span: str = SHARE
     formula: str = ""
     source: str = ""
+    family: Family | None = None
+
+    @property
+    def standing(self) -> Standing | None:
+        """Whether it is taken after or before an alignment; None where that makes no difference."""
+        return None if self.family is None else STANDINGS[self.family]
+
+
+def families_taken(standing: Standing) -> str:
+    """What is taken after, or before, an alignment, in words.
+
+    Example:
+        >>> families_taken("after")
+        'distances, normals and occupancy'
+    """
+    *others, last = [family for family, taken in STANDINGS.items() if taken == standing]
+    return f"{', '.join(others)} and {last}"
 
 
 _WANG = "Wang et al., 2004; scikit-image"
@@ -39,18 +69,27 @@ _COVERED = "-10 log10(mean squared error) over pixels that either side covers, a
 _BOTH = "pixels in both / pixels in either"
 
 
-def _share(words: str, formula: str, source: str = "") -> MetricFacts:
-    return MetricFacts("higher", 0.0, "", words, SHARE, formula, source)
+def _share(words: str, formula: str, source: str = "", family: Family | None = None) -> MetricFacts:
+    return MetricFacts("higher", 0.0, "", words, SHARE, formula, source, family)
+
+
+def _likeness(words: str, formula: str, source: str = "") -> MetricFacts:
+    return _share(words, formula, source, "renders")
 
 
 def _psnr(words: str) -> MetricFacts:
-    return MetricFacts("higher", 0.0, "dB", words, "0 to 100", _COVERED, "scikit-image")
+    return MetricFacts("higher", 0.0, "dB", words, "0 to 100", _COVERED, "scikit-image", "renders")
 
 
 def _lpips(words: str) -> MetricFacts:
     return MetricFacts(
-        "lower", 1.0, "", words, SHARE, "distance of deep features, cut at 1", _ZHANG
+        "lower", 1.0, "", words, SHARE, "distance of deep features, cut at 1", _ZHANG, "renders"
     )
+
+
+def _overlap(words: str, over: str) -> MetricFacts:
+    formula = f"{over} over pairs of parts of cells in both / cells in either, filled"
+    return MetricFacts("lower", 1.0, "", words, SHARE, formula, _LIN, "overlaps of parts")
 
 
 def _penetration(words: str, over: str) -> MetricFacts:
@@ -61,7 +100,7 @@ def _penetration(words: str, over: str) -> MetricFacts:
 
 
 def _placement(unit: str, words: str, formula: str, worst: float = 100.0) -> MetricFacts:
-    return MetricFacts("lower", worst, unit, words, f"0 to {worst:g}", formula)
+    return MetricFacts("lower", worst, unit, words, f"0 to {worst:g}", formula, "", "placement")
 
 
 def _count(unit: str, words: str, formula: str) -> MetricFacts:
@@ -72,24 +111,26 @@ PLAIN_METRICS: dict[str, MetricFacts] = {
     "normal_consistency": _share(
         "agreement of nearest normals",
         "mean of abs(cosine) of the normals of nearest points, both directions averaged",
-        "Mescheder et al., Occupancy Networks, 2019",
+        "Mescheder et al., Occupancy Networks, 2019", "normals",
     ),
     "volume_iou": _share(
         "occupied cells shared over occupied in either",
         "cells in both / cells in either; filled, but shells where the true surface is open",
-        "Choy et al., 3D-R2N2, 2016",
+        "Choy et al., 3D-R2N2, 2016", "occupancy",
     ),
     "open_truth": MetricFacts(
         "neither", None, "", "the true surface is open: its occupancy compares shells", "0 or 1",
         "1 where an edge of the true surface belongs to one face only",
     ),
     "voxel_f": _share(
-        "F1 of occupied cells", "2 abs(A and B) / (abs(A) + abs(B))", "Yang et al., HoloPart, 2025"
+        "F1 of occupied cells", "2 abs(A and B) / (abs(A) + abs(B))",
+        "Yang et al., HoloPart, 2025", "occupancy",
     ),
     "bbox_iou": _share(
         "overlap of axis-aligned bounding boxes",
-        "volume of both / volume of either; sides at least 0.001 of the true object's diagonal",
-        "Huang et al., MIDI, 2025",
+        "volume of both / volume of either; sides at least "
+        f"{THINNEST_SHARE:g} of the true object's diagonal",
+        "Huang et al., MIDI, 2025", "boxes",
     ),
     "centroid_error_pct": _placement(
         "% of diagonal", "distance of centroids",
@@ -116,14 +157,8 @@ PLAIN_METRICS: dict[str, MetricFacts] = {
     "penetration_max_pct": _penetration(
         "volume shared by the worst pair of parts", "greatest of all"
     ),
-    "mutual_iou": MetricFacts(
-        "lower", 1.0, "", "overlap of parts with each other, contact counts", SHARE,
-        "mean over pairs of parts of cells in both / cells in either, filled", _LIN,
-    ),
-    "mutual_iou_max": MetricFacts(
-        "lower", 1.0, "", "overlap of the worst pair of parts", SHARE,
-        "greatest over pairs of parts", _LIN,
-    ),
+    "mutual_iou": _overlap("overlap of parts with each other, contact counts", "mean"),
+    "mutual_iou_max": _overlap("overlap of the worst pair of parts", "greatest"),
     "part_count_error": MetricFacts(
         "lower", None, "parts", "parts too many or too few", UP, "abs(made - true)"
     ),
@@ -133,24 +168,24 @@ PLAIN_METRICS: dict[str, MetricFacts] = {
     ),
     "success_rate": _share("true parts that were made", "paired true parts / true parts"),
     "psnr_db": _psnr("renders against true views"),
-    "ssim": _share("renders against true views", "mean over pixels, window of sigma 1.5", _WANG),
-    "silhouette_iou": _share("overlap of silhouettes", _BOTH),
+    "ssim": _likeness("renders against true views", "mean over pixels, window of sigma 1.5", _WANG),
+    "silhouette_iou": _likeness("overlap of silhouettes", _BOTH),
     "input_psnr_db": _psnr("render at the input view"),
-    "input_ssim": _share("render at the input view", "as `ssim`", _WANG),
-    "input_silhouette_iou": _share("silhouettes at the input view", _BOTH),
+    "input_ssim": _likeness("render at the input view", "as `ssim`", _WANG),
+    "input_silhouette_iou": _likeness("silhouettes at the input view", _BOTH),
     "lpips": _lpips("learned perceptual distance of renders"),
-    "clip_image": _share(
+    "clip_image": _likeness(
         "similarity of renders, CLIP", "cosine of the embeddings, cut at 0", _RADFORD
     ),
     "input_lpips": _lpips("learned perceptual distance at the input view"),
     "photo_psnr_db": _psnr("render against the real input picture"),
-    "photo_ssim": _share("render against the real input picture", "as `ssim`", _WANG),
+    "photo_ssim": _likeness("render against the real input picture", "as `ssim`", _WANG),
     "photo_lpips": _lpips("render against the real input picture"),
-    "photo_clip_image": _share(
+    "photo_clip_image": _likeness(
         "render and real input picture, CLIP", "as `clip_image`", _RADFORD
     ),
-    "photo_silhouette_iou": _share("silhouettes of render and real input picture", _BOTH),
-    "clip_text": _share(
+    "photo_silhouette_iou": _likeness("silhouettes of render and real input picture", _BOTH),
+    "clip_text": _likeness(
         "similarity of a render and the part's name, CLIP", "cosine of the embeddings, cut at 0",
         _RADFORD,
     ),

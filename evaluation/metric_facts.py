@@ -17,12 +17,6 @@ COST_METRICS = (
 """What making an object takes as a whole; a row lacks what its source does not know."""
 _FAN = "Fan et al., 2017"
 _KNAPITSCH = "Knapitsch et al., Tanks and Temples, 2017"
-_AFTER_ALIGNMENT = ("normal_consistency", "volume_iou", "voxel_f")
-_BEFORE_ALIGNMENT = (
-    "bbox_iou", "centroid_error_pct", "scale_error_pct", "rotation_error_deg", "psnr_db", "ssim",
-    "silhouette_iou", "lpips", "clip_image", "input_psnr_db", "input_ssim",
-    "input_silhouette_iou", "input_lpips",
-)  # fmt: skip
 
 
 def metric_facts(metric: str, protocol: Protocol, side: float = 2.0) -> MetricFacts:
@@ -51,11 +45,8 @@ def metric_facts(metric: str, protocol: Protocol, side: float = 2.0) -> MetricFa
     else:
         facts = _stage_cost(name)
     words = ", each part in its own box" if alone else ""
-    if protocol.alignment != "none" and not alone:
-        if name in _AFTER_ALIGNMENT or name == "chamfer" or name.startswith("f_"):
-            words = ", after alignment"
-        elif name in _BEFORE_ALIGNMENT:
-            words = ", before alignment"
+    if protocol.alignment != "none" and not alone and facts.standing:
+        words = f", {facts.standing} alignment"
     return replace(facts, words=facts.words + words)
 
 
@@ -67,13 +58,14 @@ def _chamfer(protocol: Protocol, side: float) -> MetricFacts:
     power = "d^2" if protocol.squared else "d"
     half = "half of " if protocol.reduction == "mean" else ""
     formula = f"{half}mean {power}(p, T) + mean {power}(t, P)"
-    return MetricFacts("lower", worst, unit, "Chamfer distance", f"0 to {worst:.4g}", formula, _FAN)
+    span = f"0 to {worst:.4g}"
+    return MetricFacts("lower", worst, unit, "Chamfer distance", span, formula, _FAN, "distances")
 
 
 def _f_score(tau: str) -> MetricFacts:
     formula = f"2 P R / (P + R); P, R: shares of points strictly nearer than {tau}"
     words = f"F-score at distance {tau}"
-    return MetricFacts("higher", 0.0, "", words, SHARE, formula, _KNAPITSCH)
+    return MetricFacts("higher", 0.0, "", words, SHARE, formula, _KNAPITSCH, "distances")
 
 
 def _stage_cost(name: str) -> MetricFacts:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evaluation.functional.chamfer import Reduction
 from evaluation.functional.distances import Norm
+from evaluation.metric_catalogue import families_taken
 
 Level = Literal["part", "group", "object"]
 Frame = Literal["truth_box", "own_box", "truth_half_box", "as_stored"]
@@ -41,14 +42,14 @@ class Protocol(BaseModel):
         taus: distances of the F-scores, strict ``<``.
         voxels: steps that [-1, 1] is cut into for occupancy.
         voxels_from: occupancy of ``filled`` meshes, or of the sampled ``points``.
-        alignment: what is done to the whole prediction before shapes are compared; bounding
-            boxes and placement are always compared before it.
+        alignment: what is done to the whole prediction before shapes are compared;
+            ``metric_catalogue.STANDINGS`` says what is taken after it and what before.
         icp_iterations: at most so many steps of rigid ICP.
         matching: how parts are paired: by name, by best shape (Hungarian on -F@match_tau), by
             name and the rest by shape or by best bounding box, or not at all.
         match_tau: distance of the F-score that pairs parts.
-        failure_policy: failed parts count at the worst value (``worst``), or only in the success
-            rate (``successes_only``).
+        failure_policy: failed parts count at the worst value (``worst``), or have no values and
+            count in the failure rate and ``success_rate`` only (``successes_only``).
         levels: which of part, group (same label) and object (union) are scored.
         metrics: which metrics are taken.
         lpips_model: SHA-256 of the LPIPS weights; empty leaves LPIPS unscored.
@@ -170,12 +171,6 @@ PRESETS: dict[str, Protocol] = {
 }
 
 
-_SHAPES_ONLY = " for distances and occupancy; boxes, placement and renders before it"
-_BEFORE_IT: dict[Alignment, str] = {
-    "none": "", "best_of_4_rotations": _SHAPES_ONLY, "rigid_icp": _SHAPES_ONLY,
-}  # fmt: skip
-
-
 def describe_protocol(protocol: Protocol) -> str:
     """A protocol in words, for reports and captions."""
     frames = {
@@ -194,11 +189,11 @@ def describe_protocol(protocol: Protocol) -> str:
         f"{protocol.seed}.",
         f"Chamfer: {combined} of both mean {distance} distances, {square}. F-scores at {taus}.",
         f"Occupancy in {protocol.voxels} steps of [-1, 1], {protocol.voxels_from}.",
-        f"Alignment: {protocol.alignment.replace('_', ' ')}{_BEFORE_IT[protocol.alignment]}; "
-        f"parts paired: {protocol.matching.replace('_', ' ')}.",
+        _alignment_in_words(protocol),
+        f"Parts paired: {protocol.matching.replace('_', ' ')}.",
         "Failed parts count at the worst value."
         if protocol.failure_policy == "worst"
-        else "Failed parts count in the success rate only.",
+        else "Failed parts count in the failure rate and the share of parts made only.",
         *(
             f"{name} model {digest[:12]} (SHA-256)."
             for name, digest in (("LPIPS", protocol.lpips_model), ("CLIP", protocol.clip_model))
@@ -206,3 +201,12 @@ def describe_protocol(protocol: Protocol) -> str:
         ),
     ]
     return " ".join([*sentences, protocol.note]).strip()
+
+
+def _alignment_in_words(protocol: Protocol) -> str:
+    if protocol.alignment == "none":
+        return "Alignment: none."
+    return (
+        f"Alignment: {protocol.alignment.replace('_', ' ')}; {families_taken('after')} are taken "
+        f"after it, {families_taken('before')} before it."
+    )

@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from evaluation.loaders import LAYOUTS
-from evaluation.manual import metric_table, preset_table
+from evaluation.manual import TABLES, main, with_tables
+from evaluation.metric_catalogue import families_taken
 from evaluation.metric_facts import metric_facts
 from evaluation.objects import GroundTruthObject, Prediction, PredictionFrame
 from evaluation.protocol import MMPART, PRESETS
@@ -31,8 +32,29 @@ def _first_column(section: str) -> set[str]:
 
 
 def test_the_tables_are_those_of_the_code() -> None:
-    assert metric_table() in MANUAL
-    assert preset_table() in MANUAL
+    assert with_tables(MANUAL) == MANUAL, "run: make docs"
+
+
+def test_tables_are_written_where_they_stand_and_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "evaluation.md"
+    old = re.sub(r"\| `(midi|chamfer)` .*\n", "| old |\n", MANUAL)
+    assert old.count("| old |") == 2
+    path.write_text(old)
+    assert main([str(path)]) == 0
+    assert path.read_text() == MANUAL
+    path.write_text(MANUAL.replace("<!-- end metrics -->", ""))
+    assert main([str(path)]) == 2
+    assert "table 'metrics': expected" in capsys.readouterr().err
+    assert main([str(tmp_path / "none.md")]) == 2
+    assert set(TABLES) == {"presets", "metrics"}
+
+
+def test_what_is_taken_before_and_after_alignment_is_told() -> None:
+    section = " ".join(_section("Protocols").split())
+    after = families_taken("after").capitalize()
+    assert f"{after} are taken after the alignment; {families_taken('before')} before" in section
 
 
 def test_every_metric_that_a_row_has_is_in_the_table(chair: dict[str, TriangleMesh]) -> None:

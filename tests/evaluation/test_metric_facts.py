@@ -2,10 +2,13 @@
 
 import pytest
 
+from evaluation.appearance import INPUT_METRICS, VIEW_METRICS
 from evaluation.metric_facts import COST_METRICS, metric_facts
 from evaluation.objects import GroundTruthObject, Prediction
+from evaluation.photo import PHOTO_METRICS
 from evaluation.protocol import MMPART, PRESETS, SAM3DPART, describe_protocol
 from evaluation.scorecard import score_object
+from mmpart_core.geometry import transforms
 
 
 @pytest.mark.parametrize(
@@ -25,10 +28,47 @@ def test_facts_say_what_was_taken_before_and_after_an_alignment() -> None:
     assert metric_facts("bbox_iou", midi).words.endswith("boxes, before alignment")
     assert metric_facts("chamfer", midi).words == "Chamfer distance, after alignment"
     assert metric_facts("f_0.1", PRESETS["xpart"]).words.endswith(", after alignment")
-    assert "boxes, placement and renders before it" in describe_protocol(midi)
+    told = describe_protocol(midi)
+    assert "rigid icp; distances, normals and occupancy are taken after it, boxes, " in told
+    assert "placement, overlaps of parts and renders before it" in told
     for metric in ("bbox_iou", "chamfer", "f_0.1"):
         assert "alignment" not in metric_facts(metric, MMPART).words
+    assert "Alignment: none." in describe_protocol(MMPART)
     assert "before it" not in describe_protocol(MMPART)
+
+
+def test_every_metric_that_depends_on_where_the_prediction_stands_says_where() -> None:
+    aligned = MMPART.model_copy(update={"alignment": "rigid_icp"})
+    renders = (*VIEW_METRICS, *INPUT_METRICS, *PHOTO_METRICS, "clip_text")
+    placed = ("centroid_error_pct", "scale_error_pct", "rotation_error_deg", "bbox_iou",
+              "mutual_iou", "mutual_iou_max")  # fmt: skip
+    for metric in (*renders, *placed):
+        assert metric_facts(metric, aligned).words.endswith(", before alignment"), metric
+    for metric in ("chamfer", "f_0.1", "normal_consistency", "volume_iou", "voxel_f"):
+        assert metric_facts(metric, aligned).words.endswith(", after alignment"), metric
+    # rigid motions of a whole change none of these
+    for metric in ("penetration_pct", "watertight", "components", "shape_chamfer", "seconds"):
+        assert "alignment" not in metric_facts(metric, aligned).words, metric
+
+
+def test_a_turned_prediction_is_turned_back_for_what_is_taken_after_alignment(chair) -> None:
+    turn = transforms.rotation_z(90.0)
+    protocol = PRESETS["xpart"].model_copy(
+        update={"points": 2000, "whole_points": 2000,
+                "metrics": ("chamfer", "normal_consistency", "volume_iou", "bbox_iou",
+                            "placement", "mutual_iou", "penetration")}
+    )  # fmt: skip
+    made = {name: mesh.transformed(turn) for name, mesh in chair.items()}
+    truth = GroundTruthObject("c", chair)
+    apart = score_object(truth, Prediction("c", made, frame="own"), [protocol])
+    (back,) = (row for row in apart if row.name == "back")
+    same = score_object(truth, Prediction("c", chair), [protocol])
+    for row, own in zip(apart, same, strict=True):
+        for metric, value in own.values.items():
+            standing = metric_facts(metric, protocol).standing
+            if standing != "before":
+                assert row.values[metric] == pytest.approx(value, abs=1e-6), (row.name, metric)
+    assert back.values["bbox_iou"] < 0.9
 
 
 def test_the_formula_of_chamfer_follows_the_protocol() -> None:
