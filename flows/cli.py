@@ -34,6 +34,7 @@ from flows.cli_run import (
     generate_job,
     parse_refreshes_early,
 )
+from flows.cli_views import write_views
 from flows.inputs import prepare_job
 from flows.output_folder import check_output
 
@@ -102,6 +103,7 @@ def version() -> None:
 
 
 add_commands(app)
+app.command("write-views")(write_views)
 app.command("export-field")(export_field)
 
 

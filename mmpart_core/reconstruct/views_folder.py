@@ -90,22 +90,39 @@ def write_views_folder(
 
     Returns:
         The images, the held-out ones last.
+
+    Raises:
+        InputError: the folder cannot be written.
     """
-    (folder / _IMAGES_FOLDER).mkdir(parents=True, exist_ok=True)
     sets = [(views, "view")] + ([(held_out, "held-out")] if held_out else [])
     frames: list[dict[str, object]] = []
     names: list[list[str]] = []
+    content: dict[str, bytes] = {}
     for some, prefix in sets:
         names.append([f"{_IMAGES_FOLDER}/{prefix}-{i:03d}.png" for i in range(len(some.cameras))])
         for name, rgba, camera in zip(names[-1], some.rgba, some.cameras, strict=True):
-            (folder / name).write_bytes(codecs.encode_png(rgba))
+            content[name] = codecs.encode_png(rgba)
             frames.append({"file_path": name, **_entry(camera)})
-    written: dict[str, object] = {"frames": frames}
+    listed: dict[str, object] = {"frames": frames}
     if held_out:
         kept = names[1]
-        written |= {"train_filenames": names[0], "val_filenames": kept, "test_filenames": kept}
-    (folder / TRANSFORMS_NAME).write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+        listed |= {"train_filenames": names[0], "val_filenames": kept, "test_filenames": kept}
+    # Last, so that a folder that was not finished is not taken for one that was.
+    content[TRANSFORMS_NAME] = (json.dumps(listed, indent=1) + "\n").encode()
+    _write_files(folder, content)
     return tuple(folder / name for some in names for name in some)
+
+
+def _write_files(folder: Path, content: dict[str, bytes]) -> None:
+    """Raises InputError where one cannot be written."""
+    try:
+        (folder / _IMAGES_FOLDER).mkdir(parents=True, exist_ok=True)
+        for name, data in content.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise InputError(
+            f"views '{folder}': cannot be written ({error.strerror}); give another folder"
+        ) from error
 
 
 def _entry(camera: Camera) -> dict[str, object]:
