@@ -59,7 +59,7 @@ def _print_profile(
 ) -> None:
     console.print(Text(name, style="bold"))
     lines = [_setting(f, PipelineConfig.model_fields[f], getattr(config, f))
-             for f in ("whole_object_views", "workers")]  # fmt: skip
+             for f in ("whole_object_views", "input_view", "workers")]  # fmt: skip
     lines += _settings(InputConfig, config.input.model_dump(), "input.")
     _print_settings(console, lines)
     for stage in backends.STAGES:

@@ -85,7 +85,9 @@ class Forecaster:
         inputs: dict[str, Any] = {"image": request.image, "prompt": prompt}
         isolated = self._look("isolate", name, inputs, coming)
         views = self._look("multiview", name, isolated and {"part": isolated}, coming)
-        field = self._look("reconstruct", name, views and {"views": views}, coming)
+        seen = pipeline.uses_input_view(self._config, request)
+        inputs = pipeline.reconstruct_inputs(views, isolated, seen)
+        field = self._look("reconstruct", name, inputs if views else None, coming)
         mesh = self._look("mesh", name, field and {"field": field}, coming)
         if mesh is None:
             return None

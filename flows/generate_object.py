@@ -47,7 +47,7 @@ def generate_object(
         if plan is not None:
             listener.get().planned(plan)
         result = pipeline.run_stages(
-            request, config.whole_object_views, run, side_by_side(config.workers, run.stopped), plan
+            request, config, run, side_by_side(config.workers, run.stopped), plan
         )
     publish_parts(result)
     return result

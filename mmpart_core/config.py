@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -54,6 +54,13 @@ class PipelineConfig(BaseModel):
     assemble: BackendChoice = Field(description="Places the parts.")
     whole_object_views: bool = Field(
         default=False, description="Also make views of the whole object, as evidence for assembly."
+    )
+    input_view: Literal["off", "auto", "on"] = Field(
+        default="off",
+        description="Whether reconstruct also trains on the isolated image itself, as one more "
+        "view at the input camera's elevation: 'auto' where that is known (a known scene, or said "
+        "with --camera elevation=...), 'on' with the assumed one too. Left out with a warning "
+        "where its outline does not fit the other views.",
     )
     workers: int = Field(default=2, ge=1, le=256, description="Stages that run side by side.")
 

@@ -92,10 +92,37 @@ def make_plan(request: ObjectRequest, run: StageRunner) -> tuple[PartPlan, Stage
     return run("plan", None, {"request": request})
 
 
+def uses_input_view(config: PipelineConfig, request: ObjectRequest) -> bool:
+    """Whether parts are also trained on the input image; see ``PipelineConfig.input_view``."""
+    known = request.truth is not None or request.view.elevation_known
+    return config.input_view == "on" or (config.input_view == "auto" and known)
+
+
+def reconstruct_inputs(views: ViewSet, isolated: IsolatedPart, input_view: bool) -> dict[str, Any]:
+    """Inputs of stage 4; without the input view the image has no part in the work or its key."""
+    return {"views": views, "input_part": isolated} if input_view else {"views": views}
+
+
 def make_part(
-    request: ObjectRequest, prompt: PartPrompt, run: StageRunner, runs: list[StageRun]
+    request: ObjectRequest,
+    prompt: PartPrompt,
+    run: StageRunner,
+    runs: list[StageRun],
+    *,
+    input_view: bool = False,
 ) -> PartResult:
-    """Stages 2 to 5 of one part; what each took is appended to ``runs`` as it finishes."""
+    """Stages 2 to 5 of one part.
+
+    Args:
+        request: image and components.
+        prompt: of the part.
+        run: does one piece of work.
+        runs: what each stage took is appended as it finishes.
+        input_view: also train on the isolated image.
+
+    Raises:
+        StageFailedError: see ``StageRunner``.
+    """
     name = prompt.component
 
     def step(stage: StageName, inputs: Mapping[str, Any]) -> Any:
@@ -105,7 +132,7 @@ def make_part(
 
     isolated = step("isolate", {"image": request.image, "prompt": prompt})
     views = step("multiview", {"part": isolated})
-    field = step("reconstruct", {"views": views})
+    field = step("reconstruct", reconstruct_inputs(views, isolated, input_view))
     mesh = step("mesh", {"field": field})
     return PartResult(component=name, isolated=isolated, views=views, field=field, mesh=mesh)
 
@@ -160,11 +187,13 @@ def one_after_another(branches: Sequence[Callable[[], Branch]]) -> list[Branch]:
     return [branch() for branch in branches]
 
 
-def part_branch(request: ObjectRequest, prompt: PartPrompt, run: StageRunner) -> Branch:
+def part_branch(
+    request: ObjectRequest, prompt: PartPrompt, run: StageRunner, input_view: bool
+) -> Branch:
     """One part's line of work; a failure is a value, so that the others go on."""
     runs: list[StageRun] = []
     try:
-        part = make_part(request, prompt, run, runs)
+        part = make_part(request, prompt, run, runs, input_view=input_view)
     except StageFailedError as error:
         return Branch(runs=(*runs, *error.runs), failure=error.failure)
     return Branch(runs=tuple(runs), part=part)
@@ -199,12 +228,12 @@ def generate_object(
         Everything that was made, and what failed.
     """
     run = direct_runner(config, store, seed)
-    return run_stages(request, config.whole_object_views, run, one_after_another, plan)
+    return run_stages(request, config, run, one_after_another, plan)
 
 
 def run_stages(
     request: ObjectRequest,
-    whole_object_views: bool,
+    config: PipelineConfig,
     run: StageRunner,
     run_branches: Callable[[Sequence[Callable[[], Branch]]], list[Branch]],
     plan: PartPlan | None = None,
@@ -215,7 +244,7 @@ def run_stages(
 
     Args:
         request: image and components; the image is in the store.
-        whole_object_views: also make views of the whole object.
+        config: which work there is; ``run`` knows the back-ends.
         run: does one piece of work.
         run_branches: runs independent lines of work, in order or side by side, and gives what
             they gave in the order they were given.
@@ -231,8 +260,9 @@ def run_stages(
         except StageFailedError as error:
             return ObjectResult(request=request, failures=(error.failure,), runs=error.runs)
         runs.append(planned)
-    lines = [partial(part_branch, request, prompt, run) for prompt in plan.prompts]
-    if whole_object_views:
+    seen = uses_input_view(config, request)
+    lines = [partial(part_branch, request, prompt, run, seen) for prompt in plan.prompts]
+    if config.whole_object_views:
         lines.insert(0, partial(whole_branch, request, plan, run))
     return _collect(request, plan, runs, run_branches(lines), run)
 

@@ -2,16 +2,18 @@
 
 from prefect import task
 
-from mmpart_core.records import RadianceField, ViewSet
+from mmpart_core.records import IsolatedPart, RadianceField, ViewSet
 from tasks._options import stage_options
 from tasks._runners import Work, run_here
 
 
 @task(**stage_options("reconstruct"))
-def reconstruct_part(views: ViewSet, work: Work) -> RadianceField:
+def reconstruct_part(
+    views: ViewSet, work: Work, input_part: IsolatedPart | None = None
+) -> RadianceField:
     """Train a field on one part's views.
 
     Raises:
         MMPartError: whatever the stage raises.
     """
-    return run_here("reconstruct", {"views": views}, work)
+    return run_here("reconstruct", {"views": views, "input_part": input_part}, work)

@@ -211,6 +211,7 @@ def _field(part: PartFacts) -> dict[str, Any] | None:
         "bounds_min": list(field.bounds_min),
         "bounds_max": list(field.bounds_max),
         "train_psnr_db": field.train_psnr_db,
+        "input_view_iou": field.input_view_iou,
         "confidence": field.confidence,
     }
 

@@ -16,7 +16,10 @@ class RadianceField(Record):
         bounds_max: opposite corner.
         train_psnr_db: agreement with the training views, over the foreground.
         confidence: 0 to 1, how far the views agree with each other and with the field.
-        views: the views it was trained on; texture is baked from them.
+        views: the views it was trained on; texture is baked from them. Where the input image is
+            one of them it is the last.
+        input_view_iou: overlap of the input image's outline with the visual hull of the other
+            views, whether it was trained on or left out; None where this was not measured.
         truth: the node it came from, for a known scene.
         warnings: what the user should know.
     """
@@ -28,6 +31,7 @@ class RadianceField(Record):
     train_psnr_db: float
     confidence: float = Field(ge=0.0, le=1.0)
     views: ViewSet
+    input_view_iou: float | None = None
     truth: TruthPart | None = None
     warnings: tuple[str, ...] = ()
 
