@@ -9,7 +9,7 @@ lit as pictures are, and made by each method from these views alone; see ``metho
 give settings of one's own, as in ``--method smooth:reconstruct.last_laplacian_weight=1.0``. Rows
 go to RUN/rows.csv as they come, and a run that is begun again goes on; table and plots go beside
 them. Truths are kept in the work folder and shared by runs. ``--warp``, ``--wrong-view`` and
-``--grey`` spoil the views as a generator does.
+``--grey`` spoil the views as a generator does; ``--input-view`` adds the input image's.
 """
 
 import argparse
@@ -67,6 +67,8 @@ def add_run(command: argparse.ArgumentParser) -> None:
     add("--seeds", type=int, default=1, metavar="N", help="seeds 0 to N - 1")
     add("--poses", choices=("v1.1", "v1.2"), default="v1.2")
     add("--views", type=int, default=6)
+    add("--input-view", type=float, metavar="DEG",
+        help="a further true view from azimuth 0 and this elevation")  # fmt: skip
     add("--size", type=int, default=320, metavar="PX")
     add("--shading", type=float, default=STUDIO_SHADING, help="0 to 1")
     add("--unlit", action="store_const", dest="shading", const=0.0, help="bare base colours")
@@ -84,6 +86,7 @@ def condition_of(options: argparse.Namespace) -> Condition:
     return Condition(
         poses=options.poses,
         views=options.views,
+        input_elevation_deg=options.input_view,
         size_px=options.size,
         shading=options.shading,
         warp_px=options.warp,

@@ -41,6 +41,13 @@ class Condition(BaseModel):
         description="Views that disagree: largest displacement by a smooth field, in pixels of a "
         "320 px view; with a shift of 1 px and 0.6 % of scale besides.",
     )
+    input_elevation_deg: float | None = Field(
+        default=None,
+        gt=-89.0,
+        lt=89.0,
+        description="A further true view, never spoilt: from azimuth 0, where the input image is "
+        "taken, and this elevation; none for the generated views alone.",
+    )
     wrong_view: Literal["none", "mirrored", "other"] = Field(
         default="none", description="One view mirrored, or taken of another part."
     )
@@ -54,10 +61,13 @@ class Condition(BaseModel):
         return self.warp_px > 0.0 or self.wrong_view != "none" or self.grey
 
     def training_cameras(self) -> tuple[Camera, ...]:
-        """The views' cameras, part frame; with six views ``cameras.zero123plus_cameras``."""
+        """The views' cameras, part frame; with six views ``cameras.zero123plus_cameras``.
+
+        The input view's, where there is one, comes last.
+        """
         elevations = cameras.ZERO123PLUS_ELEVATIONS_DEG[self.poses]
         fov = cameras.ZERO123PLUS_FOV_DEG[self.poses]
-        return tuple(
+        around = tuple(
             cameras.orbit_camera(
                 (_FIRST_AZIMUTH_DEG + 360.0 * index / self.views) % 360.0,
                 elevations[index % 2],
@@ -66,6 +76,9 @@ class Condition(BaseModel):
             )
             for index in range(self.views)
         )
+        if self.input_elevation_deg is None:
+            return around
+        return (*around, cameras.orbit_camera(0.0, self.input_elevation_deg, fov, self.size_px))
 
 
 def held_out_cameras() -> tuple[Camera, ...]:

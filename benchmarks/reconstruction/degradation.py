@@ -29,7 +29,7 @@ def degrade(
     name: str,
     seed: int,
 ) -> UInt8[np.ndarray, "N H W 4"]:
-    """The views as the condition spoils them; true ones where it does not.
+    """The views as the condition spoils them; true ones where it does not, and of the input.
 
     Args:
         rgba: true views.
@@ -39,7 +39,8 @@ def degrade(
         seed: equal seeds spoil alike.
     """
     rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
-    wrong, views = int(rng.integers(len(rgba))), rgba.copy()
+    views, given = rgba[: condition.views].copy(), rgba[condition.views :]
+    wrong = int(rng.integers(len(views)))
     if condition.wrong_view == "mirrored":
         views[wrong] = views[wrong][:, ::-1]
     elif condition.wrong_view == "other" and other is not None:
@@ -48,7 +49,7 @@ def degrade(
         views = np.stack([warped(view, condition.warp_px, rng) for view in views])
     if condition.grey:
         views = np.stack([matted(view, rng) for view in views])
-    return views
+    return np.concatenate([views, given])
 
 
 def warped(

@@ -47,7 +47,9 @@ class KnownTruth:
 
 def truth_path(folder: Path, part: KnownPart, condition: Condition, work: Path) -> Path:
     """Where a part's truth is kept: named by the file's content and what the truth depends on."""
-    wanted = condition.model_dump(include={"poses", "views", "size_px", "shading"})
+    wanted = condition.model_dump(
+        include={"poses", "views", "size_px", "shading", "input_elevation_deg"}, exclude_none=True
+    )
     digest = hashlib.sha256((folder / f"{part.object_id}.glb").read_bytes())
     digest.update(json.dumps([_FORMAT, POINTS, part.part, wanted], sort_keys=True).encode())
     return work / f"{part.object_id}-{digest.hexdigest()[:16]}.npz"

@@ -92,6 +92,27 @@ def test_six_views_are_zero123pluss_and_none_is_held_out(load: Load, poses: str)
             assert max(float(axis(camera) @ other) for other in held_out) < 0.999
 
 
+def test_the_input_view_comes_last_and_is_no_other_truths(load: Load, tmp_path: Path) -> None:
+    condition, truth = load("condition"), load("truth")
+    six = condition.Condition(size_px=160)
+    seven = condition.Condition(size_px=160, input_elevation_deg=20.0)
+    assert seven.training_cameras() == (
+        *six.training_cameras(),
+        cameras.orbit_camera(0.0, 20.0, 30.0, 160),
+    )
+    assert seven != six
+    folder = folder_of_boxes(tmp_path, 1, 1)
+    part = load("parts").KnownPart("thing-0", "box 0")
+    elsewhere = seven.model_copy(update={"input_elevation_deg": 40.0})
+    paths = {truth.truth_path(folder, part, each, tmp_path) for each in (six, seven, elsewhere)}
+    assert len(paths) == 3
+    command = load("__main__")
+    asked = ["run", str(folder), "--output", str(tmp_path), "--size", "160"]
+    for options, expected in (([], six), (["--input-view", "20"], seven)):
+        said = command.parser().parse_args([*asked, *options])
+        assert command.condition_of(said) == expected
+
+
 def axis(camera: object) -> np.ndarray:
     return transforms.to_array(camera.world_from_camera)[:3, 2]  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -176,6 +197,16 @@ def test_spoilt_views_are_seeded_and_only_as_asked(load: Load) -> None:
     first, again, next_seed = (degradation.degrade(rgba, None, warp, "a", s) for s in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, next_seed)
+
+
+def test_the_input_view_is_never_spoilt(load: Load) -> None:
+    rgba = np.random.default_rng(1).integers(0, 256, (7, 160, 160, 4)).astype(np.uint8)
+    spoilt = load("condition").Condition(size_px=160, input_elevation_deg=20.0, warp_px=2.0)
+    views = load("degradation").degrade(rgba, None, spoilt, "a", 0)
+    assert np.array_equal(views[6], rgba[6])
+    assert not any(np.array_equal(views[at], rgba[at]) for at in range(6))
+    alone = spoilt.model_copy(update={"input_elevation_deg": None})
+    assert np.array_equal(views[:6], load("degradation").degrade(rgba[:6], None, alone, "a", 0))
 
 
 def test_a_matte_is_off_by_little_and_takes_enclosed_ground_for_the_part(load: Load) -> None:

@@ -104,6 +104,9 @@ def test_camera_has_defaults() -> None:
     assert parse_camera(None, InputView()) == InputView()
     view = parse_camera(" azimuth = 40, fov=45", InputView())
     assert (view.azimuth_deg, view.elevation_deg, view.fov_deg) == (40.0, 20.0, 45.0)
+    assert not view.elevation_known
+    assert parse_camera("elevation=20", InputView()).elevation_known
+    assert parse_camera(None, TRUTH_VIEW).elevation_known
     with pytest.raises(ConfigError, match="azimuth=30"):
         parse_camera("azimuth=fast", TRUTH_VIEW)
 

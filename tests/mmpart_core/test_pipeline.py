@@ -17,7 +17,7 @@ from mmpart_core.errors import (
 )
 from mmpart_core.intake.components import parse_part
 from mmpart_core.intake.request import build_request
-from mmpart_core.records import ObjectRequest
+from mmpart_core.records import InputView, ObjectRequest, TruthScene
 from mmpart_core.storage.codecs import encode_png
 from mmpart_core.storage.memory_store import MemoryStore
 
@@ -76,6 +76,48 @@ def test_whole_object_views(
     assert result.whole_views is not None
     assert result.whole_views.component is None
     assert ("multiview", None) in [(run.stage, run.component) for run in result.runs]
+
+
+@pytest.mark.parametrize(
+    ("setting", "known", "used"),
+    [
+        ("off", True, False),
+        ("auto", False, False),
+        ("auto", True, True),
+        ("on", False, True),
+    ],
+)
+def test_the_input_view_is_an_input_where_it_is_used(
+    config: PipelineConfig,
+    request_: ObjectRequest,
+    store: MemoryStore,
+    setting: str,
+    known: bool,
+    used: bool,
+) -> None:
+    changed = validate_config(config.model_dump(), "test", {"input_view": setting})
+    view = InputView(elevation_known=known)
+    request = request_.model_copy(update={"view": view})
+    without = pipeline.generate_object(request, config, store, seed=0)
+    result = pipeline.generate_object(request, changed, store, seed=0)
+    assert result.complete
+    differing = [
+        run.stage for run, other in zip(result.runs, without.runs, strict=True)
+        if run.key != other.key
+    ]  # fmt: skip
+    # The part is too small in this image: it is left out, and said so, after it was looked at.
+    warned = [part.component for part in result.parts if part.field.warnings]
+    assert set(differing) == ({"reconstruct"} if used else set())
+    assert warned == (["hat", "man"] if used else [])
+
+
+def test_of_a_known_scene_the_elevation_is_known(
+    config: PipelineConfig, request_: ObjectRequest, store: MemoryStore
+) -> None:
+    auto = validate_config(config.model_dump(), "test", {"input_view": "auto"})
+    scene = TruthScene(scene=store.put(b"glTF", "model/gltf-binary"))
+    assert not pipeline.uses_input_view(auto, request_)
+    assert pipeline.uses_input_view(auto, request_.model_copy(update={"truth": scene}))
 
 
 @pytest.mark.parametrize("stage", ["isolate", "multiview", "reconstruct", "mesh"])
