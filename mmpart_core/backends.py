@@ -41,6 +41,20 @@ class BackendSettings(BaseModel):
         """The settings that enter the cache key, JSON-safe."""
         return self.model_dump(mode="json", exclude=set(self.EXCLUDED_FROM_KEY))
 
+    def check_machine(self, stage: str) -> None:
+        """Refuse settings that cannot be used on this machine; a field ``device`` names a device.
+
+        Args:
+            stage: for messages.
+
+        Raises:
+            ConfigError: the device is not there.
+            MissingDependencyError: torch does not import, and is needed to tell.
+        """
+        device = getattr(self, "device", None)
+        if isinstance(device, str):
+            check_device(f"{stage}.device", device)
+
 
 @runtime_checkable
 class Backend(Protocol):
@@ -136,8 +150,8 @@ def check_usable(stage: StageName, kind: str, settings: dict[str, Any]) -> None:
     """Refuse a back-end that cannot work in this process, without opening it.
 
     A module may name its packages in ``REQUIRES``, and in ``HOW_TO_GET`` what to do without them;
-    they are looked for, not imported. A setting called ``device`` names a PyTorch device, which
-    must be there; torch is imported only for one that not every machine has.
+    they are looked for, not imported. See ``BackendSettings.check_machine`` for the device; torch
+    is imported only for one that not every machine has.
 
     Raises:
         UnknownBackendError, ConfigError: as ``check_settings``.
@@ -145,9 +159,7 @@ def check_usable(stage: StageName, kind: str, settings: dict[str, Any]) -> None:
         ConfigError: the device is not there.
     """
     check_installed(stage, kind)
-    device = getattr(check_settings(stage, kind, settings), "device", None)
-    if isinstance(device, str):
-        check_device(f"{stage}.device", device)
+    check_settings(stage, kind, settings).check_machine(stage)
 
 
 def check_installed(stage: StageName, kind: str) -> None:

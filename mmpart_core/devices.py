@@ -1,5 +1,7 @@
 """Whether a PyTorch device can be used in this process."""
 
+import ctypes
+import functools
 import importlib
 from typing import Any
 
@@ -8,6 +10,8 @@ from mmpart_core.quoting import first_line
 
 # Every machine has a processor, and "auto" takes what there is.
 _ALWAYS_THERE = ("auto", "cpu")
+# NVIDIA's driver on Linux and on Windows; without it there is no need to import torch.
+_DRIVERS = ("libcuda.so.1", "nvcuda.dll")
 
 
 def check_device(setting: str, name: str) -> None:
@@ -38,3 +42,23 @@ def check_device(setting: str, name: str) -> None:
             f"{setting} '{name}': expected a device of this machine, torch {torch.__version__} "
             f"says: {reason}; use {setting}=cpu, or install a build of torch for this device"
         ) from error
+
+
+@functools.cache
+def has_cuda() -> bool:
+    """Whether torch finds a CUDA device; torch is imported only where there is a driver for one."""
+    if not any(map(_loads, _DRIVERS)):
+        return False
+    try:
+        torch: Any = importlib.import_module("torch")
+    except (ImportError, OSError):
+        return False
+    return bool(torch.cuda.is_available())
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True

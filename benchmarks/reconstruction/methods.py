@@ -16,6 +16,8 @@ Family = Literal["stages", "hull", "stock"]
 _STAGES = ("reconstruct", "mesh")
 _PLACES = (*_STAGES, "stock")
 _KINDS = {"reconstruct": "nerfstudio", "mesh": "flexicubes"}
+# Said, so that it is the same on a machine with CUDA, where another preset is the default.
+_CPU = {"reconstruct": {"preset": "cpu"}}
 _GPU = {"reconstruct": {"preset": "gpu", "device": "cuda"},
         "mesh": {"device": "cuda", "texture_size_px": 1024}}  # fmt: skip
 
@@ -96,10 +98,10 @@ class Method:
 NAMED = {
     method.name: method
     for method in (
-        Method("ours-cpu"),
+        Method("ours-cpu", settings=_CPU),
         Method("ours-preview", settings={"reconstruct": {"preset": "preview"}}),
         Method("ours-gpu", settings=_GPU),
-        Method("ours-mc", kinds={**_KINDS, "mesh": "marching_cubes"}),
+        Method("ours-mc", kinds={**_KINDS, "mesh": "marching_cubes"}, settings=_CPU),
         Method("hull", "hull"),
         Method(
             "nerfacto",
@@ -144,6 +146,8 @@ def parse_variant(text: str) -> Method:
     family: Family = "stock" if "stock" in settings else "stages"
     if family == "stock" and len(settings) > 1:
         raise ConfigError(f"--method {name}: a stock model has no settings of reconstruct and mesh")
+    if family == "stages" and kinds["reconstruct"] == _KINDS["reconstruct"]:
+        settings["reconstruct"] = {**_CPU["reconstruct"], **settings.get("reconstruct", {})}
     return Method(name, family, kinds=kinds, settings=settings)
 
 

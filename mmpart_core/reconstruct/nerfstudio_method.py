@@ -20,8 +20,7 @@ _PREVIEW_RAYS = 1 << 14  # rays per chunk of the viewer, which bounds memory
 def method_config() -> PartTrainerConfig:
     """The default configuration of ``ns-train mmpart-part``."""
     device = part_trainer.used_device("auto")
-    preset = "gpu" if device == "cuda" else "cpu"
-    options = training_options(Settings(preset=preset), device)
+    options = training_options(Settings.model_validate({"device": device}), device)
     return PartTrainerConfig(
         method_name=METHOD_NAME,
         machine=MachineConfig(device_type=device),  # pyright: ignore[reportArgumentType]

@@ -15,7 +15,10 @@ def test_variants_are_checked_before_anything_is_made(load: Load) -> None:
         [], ["fine:reconstruct.steps=20,mesh.kind=marching_cubes,mesh.max_faces=500"]
     )
     assert variant.kinds == {"reconstruct": "nerfstudio", "mesh": "marching_cubes"}
-    assert variant.settings == {"reconstruct": {"steps": 20}, "mesh": {"max_faces": 500}}
+    assert variant.settings == {
+        "reconstruct": {"preset": "cpu", "steps": 20},
+        "mesh": {"max_faces": 500},
+    }
     assert "marching_cubes" in variant.definition()
     assert variant.definition() != methods.NAMED["ours-mc"].definition()
     [stock] = methods.chosen_methods([], ["t:stock.model=tensorf,stock.seconds=5"])

@@ -4,6 +4,9 @@ The field is a dense grid of signed distance and one of colour, rendered with Ne
 et al., 2021) and trained coarse to fine on the views' pixels. It starts as the visual hull of the
 masks, cut by the convex body that the outlines ask for, and never leaves the hull. On a CPU a part
 takes some ten seconds. No weights, no network.
+
+``model: nerfacto`` takes nerfstudio's own density field instead, for what a plain NeRF gives; see
+``reconstruct.nerfacto_field``.
 """
 
 import importlib
@@ -12,8 +15,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from mmpart_core.backends import BackendSettings
-from mmpart_core.devices import check_device
-from mmpart_core.errors import MissingDependencyError
+from mmpart_core.devices import has_cuda
+from mmpart_core.errors import ConfigError, MissingDependencyError
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.reconstruct.options import TrainingOptions
 from mmpart_core.reconstruct.protocol import TrainedField
@@ -33,6 +36,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "coarse_resolution": 96,
         "resolution": 192,
     },
+    # Steps, rays and samples of nerfstudio's method of this name.
+    "nerfacto": {
+        "model": "nerfacto",
+        "steps": 30_000,
+        "rays": 4096,
+        "samples": 48,
+        "resolution": 192,
+    },
 }
 
 
@@ -45,10 +56,18 @@ class Settings(BackendSettings):
         "preset": "only fills in other fields, which enter the key themselves",
     }
 
-    preset: Literal["cpu", "gpu", "preview"] = Field(
-        default="cpu",
+    preset: Literal["auto", "cpu", "gpu", "preview", "nerfacto"] = Field(
+        default="auto",
         description="Defaults of the other fields: 'cpu' takes seconds per part on one core, "
-        "'gpu' is finer, 'preview' is the first shape with projected colours, untrained.",
+        "'gpu' is finer, 'preview' is the first shape with projected colours, untrained, "
+        "'nerfacto' is nerfstudio's own model, on CUDA only; 'auto' takes 'gpu' where the machine "
+        "that reads the settings has CUDA, else 'cpu'.",
+    )
+    model: Literal["voxel", "nerfacto"] = Field(
+        default="voxel",
+        description="What is trained: 'voxel' is a grid of signed distance within the visual hull, "
+        "'nerfacto' nerfstudio's density field, whose surface is the level that fits the masks; it "
+        "reads steps, rays, samples, resolution, slack_px and margin, and trains on CUDA only.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where training runs; 'auto' takes CUDA when there is one."
@@ -149,8 +168,44 @@ class Settings(BackendSettings):
     def _fill_from_preset(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        preset = values.get("preset", "cpu")
-        return {**PRESETS.get(preset, {}), **values} if isinstance(preset, str) else values
+        preset = values.get("preset", "auto")
+        if preset == "auto":
+            preset = _chosen_preset(values)
+        if not isinstance(preset, str):
+            return values
+        return {**PRESETS.get(preset, {}), **values, "preset": preset}
+
+    @model_validator(mode="after")
+    def _nerfacto_is_trained(self) -> "Settings":
+        if self.model == "nerfacto" and self.steps == 0:
+            raise ValueError(
+                "model 'nerfacto' has no shape to start from: expected steps of at least 1, got 0; "
+                "use model 'voxel' for the untrained shape"
+            )
+        return self
+
+    def check_machine(self, stage: str) -> None:
+        """Refuse a device that is not there, and nerfacto without CUDA.
+
+        Raises:
+            ConfigError: either.
+            MissingDependencyError: torch does not import.
+        """
+        if self.model == "nerfacto" and (self.device == "cpu" or not has_cuda()):
+            came = f"{stage}.device is cpu" if self.device == "cpu" else "torch finds none here"
+            raise ConfigError(
+                f"{stage}.model 'nerfacto': expected a CUDA device, as a part would take days on a "
+                f"CPU, but {came}; use {stage}.preset=cpu, or a machine with CUDA"
+            )
+        super().check_machine(stage)
+
+
+def _chosen_preset(values: dict[str, Any]) -> str:
+    """What 'auto' stands for, by the fields that are given."""
+    if values.get("model") == "nerfacto":
+        return "nerfacto"
+    device = values.get("device", "auto")
+    return "gpu" if device == "cuda" or (device == "auto" and has_cuda()) else "cpu"
 
 
 class VoxelFieldTrainer:
@@ -167,20 +222,20 @@ class VoxelFieldTrainer:
 
         Raises:
             MissingDependencyError: torch or nerfstudio is not installed, or does not import.
-            ConfigError: CUDA was asked for and there is none.
+            ConfigError: CUDA was asked for, or is needed, and there is none.
         """
+        self._settings.check_machine("reconstruct")
+        used = "nerfacto_field" if self._settings.model == "nerfacto" else "part_training"
         try:
-            importlib.import_module("mmpart_core.reconstruct.part_training")
+            importlib.import_module(f"mmpart_core.reconstruct.{used}")
         except ImportError as error:
             raise MissingDependencyError(
                 "reconstruct 'nerfstudio': expected the packages torch, numba and nerfstudio "
                 f"1.1.5, but importing them failed ({error}); reinstall the project's dependencies"
             ) from error
-        wanted = self._settings.device
-        check_device("reconstruct.device", wanted)
         from mmpart_core.reconstruct.part_trainer import used_device
 
-        self._device = used_device(wanted)
+        self._device = used_device(self._settings.device)
 
     def train(self, views: PosedViews, seed: int) -> TrainedField:
         """Train on one part's views; see ``FieldTrainer.train``.
@@ -189,13 +244,20 @@ class VoxelFieldTrainer:
         seed bit for bit.
 
         Raises:
-            BackendError: masks that are empty, full, or have no common body.
+            BackendError: masks that are empty, full, or have no common body; of nerfacto, no
+                density after training.
         """
-        from mmpart_core.reconstruct.part_training import train_part
         from mmpart_core.reconstruct.torch_threads import torch_threads
 
+        options = training_options(self._settings, self._device)
         with torch_threads(self._settings.threads):
-            return train_part(views, training_options(self._settings, self._device), seed)
+            if self._settings.model == "nerfacto":
+                from mmpart_core.reconstruct.nerfacto_field import train_nerfacto
+
+                return train_nerfacto(views, options, seed)
+            from mmpart_core.reconstruct.part_training import train_part
+
+            return train_part(views, options, seed)
 
 
 def training_options(given: Settings, device: str) -> TrainingOptions:

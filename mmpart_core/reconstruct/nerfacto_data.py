@@ -1,4 +1,4 @@
-"""Posed views as data of nerfstudio's stock models: every pixel, nothing known of the shape.
+"""Posed views as data of nerfstudio's own models: every pixel, nothing known of the shape.
 
 Importing this module imports nerfstudio, which takes seconds.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datamanagers.base_datamanager import DataManager, DataManagerConfig
@@ -25,26 +25,81 @@ from nerfstudio.engine.callbacks import (
 from torch import Tensor
 from torch.nn import Parameter
 
+from mmpart_core.geometry import cameras
 from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.reconstruct.hull import DOMAIN_RADIUS
 from mmpart_core.reconstruct.part_data import nerfstudio_cameras
 
-# The part fits the unit sphere; the rest is room for what a model puts beside it.
-REACH = 1.1
+# Where a ray may begin at the earliest, part units: nothing lies within a camera.
+_NEAREST = 0.05
 
 
 class ViewDataset(InputDataset):
-    """Views from memory instead of files."""
+    """Views from memory instead of files, in the box that the models live in."""
 
     def __init__(self, views: PosedViews) -> None:
-        box = torch.tensor([[-REACH] * 3, [REACH] * 3])
+        box = torch.tensor([[-DOMAIN_RADIUS] * 3, [DOMAIN_RADIUS] * 3])
         names = [Path(f"view-{index}") for index in range(len(views.cameras))]
-        cameras = nerfstudio_cameras(views.cameras)
-        super().__init__(ParserOutputs(names, cameras, scene_box=SceneBox(aabb=box)))
+        given = nerfstudio_cameras(views.cameras)
+        super().__init__(ParserOutputs(names, given, scene_box=SceneBox(aabb=box)))
         self._views = views
 
     def get_numpy_image(self, image_idx: int) -> UInt8[np.ndarray, "H W 4"]:
         """One view's pixels."""
         return self._views.rgba[image_idx]
+
+
+@dataclass(frozen=True)
+class PixelRays:
+    """The rays of all pixels of all views, view by view and row by row.
+
+    Attributes:
+        origins: part frame, float32.
+        directions: unit length, part frame, float32.
+        rgba: sRGB colour and straight alpha in [0, 1].
+        views: int64 index of each ray's view.
+    """
+
+    origins: Float[Tensor, "R 3"]
+    directions: Float[Tensor, "R 3"]
+    rgba: Float[Tensor, "R 4"]
+    views: Tensor
+
+    def bundle(self, index: Tensor) -> RayBundle:
+        """Some rays, each of which begins and ends at the ball that the part lies in.
+
+        Args:
+            index: which, int64.
+        """
+        origins, directions = self.origins[index], self.directions[index]
+        middle = -(origins * directions).sum(dim=1, keepdim=True)
+        return RayBundle(
+            origins=origins,
+            directions=directions,
+            pixel_area=torch.ones_like(middle),
+            camera_indices=self.views[index, None],
+            nears=(middle - DOMAIN_RADIUS).clamp(min=_NEAREST),
+            fars=(middle + DOMAIN_RADIUS).clamp(min=2.0 * _NEAREST),
+        )
+
+
+def all_pixels(views: PosedViews, device: str) -> PixelRays:
+    """The rays of all pixels.
+
+    Args:
+        views: posed views, part frame.
+        device: where the tensors are put.
+    """
+    count, height, width, _ = views.rgba.shape
+    rows, columns = np.mgrid[0:height, 0:width].reshape(2, -1) + 0.5
+    rays = [cameras.pixel_rays(camera, columns, rows) for camera in views.cameras]
+    origins, directions = (np.concatenate(each) for each in zip(*rays, strict=True))
+    return PixelRays(
+        origins=torch.from_numpy(origins).float().to(device),
+        directions=torch.from_numpy(directions).float().to(device),
+        rgba=torch.from_numpy(views.rgba.reshape(-1, 4)).to(device).float() / 255.0,
+        views=torch.arange(count, device=device).repeat_interleave(height * width),
+    )
 
 
 @dataclass
@@ -81,8 +136,8 @@ class Pixels(DataManager):
         super().__init__()
 
     def setup_train(self) -> None:
-        """All pixels as floats."""
-        self._images = torch.from_numpy(self._views.rgba).float() / 255.0
+        """All rays and their pixels, on the device."""
+        self._rays = all_pixels(self._views, self.device)
         self._generator = torch.Generator().manual_seed(self.config.seed)
 
     def setup_eval(self) -> None:
@@ -92,14 +147,10 @@ class Pixels(DataManager):
         """Random pixels of random views: ``image`` (R, 4), and their rays."""
         del step
         self.train_count += 1
-        limit = torch.tensor(self._images.shape[:3])
-        drawn = torch.rand((self.config.rays_per_batch, 3), generator=self._generator)
-        index = torch.minimum((drawn * limit).long(), limit - 1)
-        view, row, column = index.unbind(dim=1)
-        rays = self._dataset.cameras.generate_rays(
-            camera_indices=view[:, None], coords=torch.stack([row, column], dim=1) + 0.5
-        )
-        return rays, {"image": self._images[view, row, column], "indices": index}
+        rays, count = self._rays, self.config.rays_per_batch
+        drawn = torch.randint(len(rays.rgba), (count,), generator=self._generator)
+        drawn = drawn.to(self.device)
+        return rays.bundle(drawn), {"image": rays.rgba[drawn]}
 
     def next_eval(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
         """As ``next_train``."""
@@ -108,7 +159,8 @@ class Pixels(DataManager):
     def next_eval_image(self, step: int) -> tuple[Cameras, dict[str, Tensor]]:
         """A view's camera and image, in turn."""
         at = step % len(self._dataset)
-        return self._dataset.cameras[at : at + 1], {"image": self._images[at]}
+        image = torch.from_numpy(self._views.rgba[at]).float() / 255.0
+        return self._dataset.cameras[at : at + 1], {"image": image}
 
     def get_train_rays_per_batch(self) -> int:
         """Rays per batch."""
