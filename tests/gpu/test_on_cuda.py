@@ -1,5 +1,7 @@
 """The heavy stages on a CUDA device give what they give on a CPU."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -16,13 +18,16 @@ from mmpart_core.reconstruct.checks import check_field
 pytestmark = pytest.mark.gpu
 
 
-def test_a_ball_is_trained_on_the_device() -> None:
+@pytest.mark.parametrize(
+    "settings", [{"device": "cuda"}, {"preset": "nerfacto", "steps": 2000, "resolution": 96}]
+)
+def test_a_ball_is_trained_on_the_device(settings: dict[str, Any]) -> None:
     ball = trimesh.creation.icosphere(subdivisions=3, radius=0.9)
     mesh = TriangleMesh(np.asarray(ball.vertices), np.asarray(ball.faces, dtype=np.int64))
     six = cameras.zero123plus_cameras("v1.2", 160)
     scene = RenderScene([mesh])
     views = PosedViews(np.stack([scene.render(camera).rgba for camera in six]), six)
-    trainer = backends.open_backend("reconstruct", "nerfstudio", {"device": "cuda"})
+    trainer = backends.open_backend("reconstruct", "nerfstudio", settings)
     torch.cuda.reset_peak_memory_stats()
     trained = trainer.train(views, 0)
     assert torch.cuda.max_memory_allocated() > 0
