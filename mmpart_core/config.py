@@ -55,11 +55,11 @@ class PipelineConfig(BaseModel):
     whole_object_views: bool = Field(
         default=False, description="Also make views of the whole object, as evidence for assembly."
     )
-    input_view: Literal["off", "auto", "on"] = Field(
-        default="off",
+    input_view: Literal["never", "known", "always"] = Field(
+        default="never",
         description="Whether reconstruct also trains on the isolated image itself, as one more "
-        "view at the input camera's elevation: 'auto' where that is known (a known scene, or said "
-        "with --camera elevation=...), 'on' with the assumed one too. Left out with a warning "
+        "view at the input camera's elevation: 'known' where that is known (a known scene, or said "
+        "with --camera elevation=...), 'always' with the assumed one too. Left out with a warning "
         "where its outline does not fit the other views.",
     )
     workers: int = Field(default=2, ge=1, le=256, description="Stages that run side by side.")

@@ -95,7 +95,7 @@ def make_plan(request: ObjectRequest, run: StageRunner) -> tuple[PartPlan, Stage
 def uses_input_view(config: PipelineConfig, request: ObjectRequest) -> bool:
     """Whether parts are also trained on the input image; see ``PipelineConfig.input_view``."""
     known = request.truth is not None or request.view.elevation_known
-    return config.input_view == "on" or (config.input_view == "auto" and known)
+    return config.input_view == "always" or (config.input_view == "known" and known)
 
 
 def reconstruct_inputs(views: ViewSet, isolated: IsolatedPart, input_view: bool) -> dict[str, Any]:

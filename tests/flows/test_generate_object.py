@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.usefixtures("prefe
 def test_flow_is_pipeline(
     counting_config: Any, request_of: Any, store_url: str, without_cost: Any, changed: Any
 ) -> None:
-    config = changed(counting_config, {"whole_object_views": True, "input_view": "on"})
+    config = changed(counting_config, {"whole_object_views": True, "input_view": "always"})
     request = request_of()
     by_flow = generate_object(request, config, store_url, seed=3)
     by_pipeline = pipeline.generate_object(request, config, open_store(store_url), seed=3)

@@ -81,10 +81,10 @@ def test_whole_object_views(
 @pytest.mark.parametrize(
     ("setting", "known", "used"),
     [
-        ("off", True, False),
-        ("auto", False, False),
-        ("auto", True, True),
-        ("on", False, True),
+        ("never", True, False),
+        ("known", False, False),
+        ("known", True, True),
+        ("always", False, True),
     ],
 )
 def test_the_input_view_is_an_input_where_it_is_used(
@@ -114,10 +114,11 @@ def test_the_input_view_is_an_input_where_it_is_used(
 def test_of_a_known_scene_the_elevation_is_known(
     config: PipelineConfig, request_: ObjectRequest, store: MemoryStore
 ) -> None:
-    auto = validate_config(config.model_dump(), "test", {"input_view": "auto"})
+    where_known = validate_config(config.model_dump(), "test", {"input_view": "known"})
     scene = TruthScene(scene=store.put(b"glTF", "model/gltf-binary"))
-    assert not pipeline.uses_input_view(auto, request_)
-    assert pipeline.uses_input_view(auto, request_.model_copy(update={"truth": scene}))
+    assert not pipeline.uses_input_view(where_known, request_)
+    of_scene = request_.model_copy(update={"truth": scene})
+    assert pipeline.uses_input_view(where_known, of_scene)
 
 
 @pytest.mark.parametrize("stage", ["isolate", "multiview", "reconstruct", "mesh"])
