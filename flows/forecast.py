@@ -86,8 +86,8 @@ class Forecaster:
         isolated = self._look("isolate", name, inputs, coming)
         views = self._look("multiview", name, isolated and {"part": isolated}, coming)
         seen = pipeline.uses_input_view(self._config, request)
-        inputs = pipeline.reconstruct_inputs(views, isolated, seen)
-        field = self._look("reconstruct", name, inputs if views else None, coming)
+        trained_on = views and pipeline.reconstruct_inputs(views, isolated, seen)
+        field = self._look("reconstruct", name, trained_on, coming)
         mesh = self._look("mesh", name, field and {"field": field}, coming)
         if mesh is None:
             return None

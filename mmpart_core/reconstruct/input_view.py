@@ -28,9 +28,10 @@ from mmpart_core.records import Camera
 _LEAST_PX = 48
 _MARGIN = 1.15  # side of the new view over the part's in it
 _CUT_PX = 4  # so many pixels along the image's border are no accident
-# Measured on 24 parts of known objects, six true views and one from elevation -15 or 50: of those
-# that fit, no more than 1.6 % lay outside the hull. Where phantom corners are much of the hull the
-# overlap is as low as 0.55: such a part is told from one that is not the same thing no more.
+# Of 24 parts of known objects, each by six true views and one from elevations -15 and 50, at most
+# 1.4 % lay outside the hull. Overlaps are 0.52 to 0.99, 36 of 48 at least 0.75: below that the hull
+# is for the most part phantom corners, among which a wrong place fits as well as the right one.
+# Of 96 outlines of other parts 13 pass as well: this tells a place from another, not a thing.
 _MOST_OUTSIDE = 0.02
 _LEAST_IOU = 0.75
 # From other elevations a part without symmetry fits worse: taken for 40 degrees too high or low,

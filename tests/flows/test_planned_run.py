@@ -46,6 +46,15 @@ def test_a_plan_is_run_with_its_profile_settings_and_seed(
     assert (same.config, same.seed, same.notes) == (job.config, 7, ())
 
 
+def test_that_the_elevation_is_known_may_be_said_after_planning(
+    planned: tuple[Job, Path], image: Path
+) -> None:
+    assert not again(planned, image).request.view.elevation_known
+    assert not again(planned, image, camera="azimuth=0").request.view.elevation_known
+    said = again(planned, image, camera="elevation=20").request.view
+    assert said == planned[0].request.view.model_copy(update={"elevation_known": True})
+
+
 def test_what_is_given_beside_a_plan_takes_its_place_and_is_said(
     planned: tuple[Job, Path], image: Path
 ) -> None:
