@@ -87,16 +87,17 @@ def as_png(picture: UInt8[np.ndarray, "H W 3"], most_bytes: int = MOST_BYTES) ->
     Raises:
         InputError: it is too large with the smallest palette as well.
     """
-    file = io.BytesIO()
+    data = b""
     for colors in _PALETTES:
         file = io.BytesIO()
         reduced = Image.fromarray(picture).quantize(colors, dither=Image.Dither.NONE)
         reduced.save(file, "PNG", optimize=True)
-        if file.tell() <= most_bytes:
-            return file.getvalue()
+        data = file.getvalue()
+        if len(data) <= most_bytes:
+            return data
     raise InputError(
         f"picture of {picture.shape[1]}x{picture.shape[0]} px: expected at most {most_bytes} "
-        f"bytes, got {file.tell()} with {_PALETTES[-1]} colours; draw fewer parts or methods"
+        f"bytes, got {len(data)} with {_PALETTES[-1]} colours; draw fewer parts or methods"
     )
 
 
@@ -117,7 +118,7 @@ def part_rows(
     """
     light = read_condition(run).shading
     rows: dict[str, UInt8[np.ndarray, "T W 3"] | None] = {}
-    rows["truth"] = _drawn(load_part(objects, part), light, bare)}
+    rows["truth"] = _drawn(load_part(objects, part), light, bare)
     for method in methods:
         path = run / "meshes" / method / f"{part.object_id}-{part.part}-0.glb"
         rows[method] = None
