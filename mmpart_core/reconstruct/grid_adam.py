@@ -1,26 +1,32 @@
-"""Adam for the field's grids: compiled on a CPU, PyTorch's fused one elsewhere."""
+"""Adam for the field's grids, which moves the corners of a band alone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int64
 from nerfstudio.engine.optimizers import OptimizerConfig
+from torch import Tensor
 
 from mmpart_core.reconstruct.kernels.descent import adam
 
 
 class GridAdam(torch.optim.Adam):
-    """``torch.optim.Adam``, which on a CPU passes by the corners that no gradient ever reached."""
+    """``torch.optim.Adam`` on grids (1, C, X, Y, Z), at the corners that it is told of.
+
+    Attributes:
+        corners: places in the flattened grid, int64; all where none are given. Elsewhere values
+            and moments stay as they are.
+    """
+
+    corners: Tensor | None = None
 
     @torch.no_grad()
     def step(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, closure: Callable[[], float] | None = None
     ) -> float | None:
         """One step; see ``torch.optim.Adam``."""
-        parameters = [p for group in self.param_groups for p in group["params"]]
-        if any(parameter.device.type != "cpu" for parameter in parameters):
-            return super().step(closure)
         loss = None if closure is None else closure()
         for group in self.param_groups:
             for parameter in group["params"]:
@@ -28,7 +34,7 @@ class GridAdam(torch.optim.Adam):
                     self._move(parameter, group)
         return loss
 
-    def _move(self, parameter: torch.Tensor, group: dict[str, Any]) -> None:
+    def _move(self, parameter: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
         if not state:
             state["step"] = torch.tensor(0.0)
@@ -37,15 +43,39 @@ class GridAdam(torch.optim.Adam):
         state["step"] += 1
         steps = float(state["step"])
         decay = group["betas"]
-        gradient = parameter.grad
-        flat = (parameter, gradient, state["exp_avg"], state["exp_avg_sq"])
-        adam(
-            *(tensor.detach().reshape(-1).numpy() for tensor in flat if tensor is not None),
-            float(group["lr"]),
-            decay,
-            group["eps"],
-            (1.0 - decay[0] ** steps, 1.0 - decay[1] ** steps),
-        )
+        channels = parameter.shape[1]
+        grids = (parameter, parameter.grad, state["exp_avg"], state["exp_avg_sq"])
+        rows = [grid.detach().view(channels, -1) for grid in grids if grid is not None]
+        corners = self.corners
+        if corners is None:
+            corners = torch.arange(rows[0].shape[1], device=parameter.device)
+        corrections = (1.0 - decay[0] ** steps, 1.0 - decay[1] ** steps)
+        how = (float(group["lr"]), decay, group["eps"], corrections)
+        if parameter.device.type == "cpu":
+            move: Any = adam
+            move(*(row.numpy() for row in rows), corners.numpy(), *how)
+        else:
+            _plain_adam(*rows, corners, *how)
+
+
+def _plain_adam(
+    values: Float[Tensor, "C N"],
+    gradient: Float[Tensor, "C N"],
+    mean: Float[Tensor, "C N"],
+    square: Float[Tensor, "C N"],
+    corners: Int64[Tensor, "A"],
+    rate: float,
+    decay: tuple[float, float],
+    epsilon: float,
+    corrections: tuple[float, float],
+) -> None:
+    """``kernels.descent.adam`` in torch's operations."""
+    slope = gradient[:, corners]
+    first = mean[:, corners].lerp(slope, 1.0 - decay[0])
+    second = square[:, corners].lerp(slope.square(), 1.0 - decay[1])
+    mean[:, corners], square[:, corners] = first, second
+    spread = (second / corrections[1]).sqrt() + epsilon
+    values[:, corners] -= rate / corrections[0] * first / spread
 
 
 @dataclass
@@ -55,4 +85,3 @@ class GridAdamConfig(OptimizerConfig):
     _target: type = field(default_factory=lambda: GridAdam)
     eps: float = 1e-15
     betas: tuple[float, float] = (0.9, 0.99)
-    fused: bool = True

@@ -24,6 +24,7 @@ class TrainingOptions:
         mask_weight: weight of the mask loss.
         eikonal_weight: weight of the unit-gradient penalty.
         laplacian_weights: weight of the smoothness penalty at the first and the last step.
+        carved: what carving moved by less goes back to the first shape, object units.
         color_smoothing: weight of the colour grid's total variation.
         device: ``cpu`` or ``cuda``.
     """
@@ -42,5 +43,6 @@ class TrainingOptions:
     mask_weight: float
     eikonal_weight: float
     laplacian_weights: tuple[float, float]
+    carved: float
     color_smoothing: float
     device: str

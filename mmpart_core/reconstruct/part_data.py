@@ -92,9 +92,9 @@ class PartParserConfig(DataParserConfig):
     """By how many pixels masks are widened; raise it when views disagree."""
     margin: float = 0.02
     """Room around the visual hull, in units of the unit sphere."""
-    coarse_resolution: int = 80
+    coarse_resolution: int = 48
     """Grid corners along the longest side in the first half of training."""
-    resolution: int = 96
+    resolution: int = 112
     """Grid corners along the longest side in the second half and in the result."""
     convex_start: bool = True
     """Start from the hull cut by the convex body that the outlines ask for."""
@@ -157,11 +157,7 @@ class PartParser(DataParser):
             scene_box=SceneBox(aabb=torch.stack([low, high])),
             dataparser_transform=moved,
             dataparser_scale=scale,
-            metadata={
-                "coarse_spec": parsed.scene.coarse_spec,
-                "coarse_sdf": parsed.scene.first,
-                "fine_spec": spec,
-            },
+            metadata={"scene": parsed.scene},
         )
 
 

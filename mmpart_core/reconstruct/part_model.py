@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import tyro
+from jaxtyping import Float
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import (
@@ -20,16 +21,27 @@ from nerfstudio.models.base_model import Model, ModelConfig
 from torch import Tensor
 from torch.nn import Parameter
 
+from mmpart_core.reconstruct.band import Band, band_around
+from mmpart_core.reconstruct.carving import keep_carved
 from mmpart_core.reconstruct.hull import GridSpec
 from mmpart_core.reconstruct.marching import march_rays
 from mmpart_core.reconstruct.neus_alpha import annealed
-from mmpart_core.reconstruct.part_scene import sharpness_for
+from mmpart_core.reconstruct.part_scene import PartScene, sharpness_for
+from mmpart_core.reconstruct.penalties import color_variation, roughness
 from mmpart_core.reconstruct.ray_cache import occupied_spans
 from mmpart_core.reconstruct.rendering import render_rays, spread_distances
 from mmpart_core.reconstruct.view_outputs import image_metrics, surface_outputs
 from mmpart_core.reconstruct.voxel_field import VoxelField
 
-_COLOR_SMOOTHING_EVERY = 2  # steps; it takes the whole grid, so it is left out every other time
+_COLOR_SMOOTHING_EVERY = 2  # steps; it costs as much as the rays do
+# Views whose colours differ from the field's by this much on average, of 1, once it is carved, are
+# taken for consistent. Those of a generator differ by five times as much and more: their shading
+# contradicts itself, and what is trained on it is bumps. Smoothing grows with the square.
+_CONSISTENT = 0.0125
+_SMOOTHEST = 40.0
+_FOREGROUND = 0.5  # opacity
+_FORGET = 0.95  # per step, of the mean difference
+_BAND_EVERY = 50  # steps, in which the surface moves by less than the band is wide
 
 
 @dataclass
@@ -42,19 +54,21 @@ class PartModelConfig(ModelConfig):
     """Samples along each ray."""
     render_samples: int = 96
     """The same in whole images, whose rays are bounded less closely."""
-    sharpness: tuple[float, float] = (50.0, 500.0)
+    sharpness: tuple[float, float] = (50.0, 1500.0)
     """Inverse surface width at the first and the last step."""
     thin_widths: float = 24.0
     """Parts thinner than so many surface widths are trained sharper."""
-    mask_weight: float = 0.5
+    mask_weight: float = 0.2
     """Weight of the mask loss."""
     eikonal_weight: float = 0.01
     """Weight of the pull towards unit gradients of distance."""
-    laplacian_weights: tuple[float, float] = (0.02, 0.5)
+    laplacian_weights: tuple[float, float] = (0.0005, 0.05)
     """Weight of the pull towards a smooth surface at the first and the last step."""
     color_smoothing: float = 0.06
     """Weight of the total variation of colour."""
-    steps: tyro.conf.Suppress[int] = 400
+    carved: float = 0.025
+    """What carving moved by less goes back to the first shape, in part units."""
+    steps: tyro.conf.Suppress[int] = 600
     """Length of the schedules; the trainer fills in ``max_num_iterations``."""
     seed: tyro.conf.Suppress[int] = 0
     """Of the model's random numbers; the trainer fills in ``machine.seed``."""
@@ -69,13 +83,15 @@ class PartModel(Model):
         """Build the coarse field from the hull that the dataset carries as metadata."""
         super().populate_modules()
         metadata: dict[str, Any] = self.kwargs["metadata"]
-        self.fine_spec: GridSpec = metadata["fine_spec"]
-        self.field = VoxelField(metadata["coarse_spec"], metadata["coarse_sdf"])
+        self.scene: PartScene = metadata["scene"]
+        self.field = VoxelField(self.scene.coarse_spec, self.scene.first)
+        self.band: Band | None = None
         self.sharpness_range = sharpness_for(
-            metadata["coarse_sdf"], self.config.sharpness, self.config.thin_widths
+            self.scene.first, self.config.sharpness, self.config.thin_widths
         )
         self.sharpness = self.sharpness_range[0]
         self.laplacian_weight = self.config.laplacian_weights[0]
+        self.register_buffer("disagreement", torch.zeros(()))
         self.step = 0
         self._generator: torch.Generator | None = None
 
@@ -86,26 +102,63 @@ class PartModel(Model):
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
-        """Sharpen and smooth the surface more at every step; go to the fine grid once."""
+        """Sharpen and smooth the surface more at every step; go to the fine grid once.
+
+        A first half on the coarse grid carves, a second one on the fine grid refines.
+        """
         optimizers = training_callback_attributes.optimizers
 
         def sharpen(step: int) -> None:
             steps = self.config.steps
             self.sharpness = annealed(step, steps, *self.sharpness_range)
-            self.laplacian_weight = annealed(step, steps, *self.config.laplacian_weights)
+            weight = annealed(step, steps, *self.config.laplacian_weights)
             self.step = step
+            self.laplacian_weight = weight if self._carving else weight * self._smoothing()
 
         def refine(step: int) -> None:
             del step
-            self.field.refine(self.fine_spec)
+            self._refine()
             if optimizers is not None:
                 self._replace_parameters(optimizers)
+
+        def follow(step: int) -> None:
+            if self.band is None or step % _BAND_EVERY == 0:
+                self.band = self._band()
+                if optimizers is not None:
+                    for optimizer in optimizers.optimizers.values():
+                        optimizer.corners = self.band.corners
 
         where = [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION]
         return [
             TrainingCallback(where, sharpen, update_every_num_iters=1),
             TrainingCallback(where, refine, iters=(self.config.steps // 2,)),
+            TrainingCallback(where, follow, update_every_num_iters=1),
         ]
+
+    def _refine(self) -> None:
+        """Go to the fine grid; what carving hardly moved goes back to the first shape."""
+        self.field.refine(self.scene.fine_spec)
+        self.band = None
+        values = self.field.sdf.data[0, 0]
+        first = self.scene.fine_first().to(values.device)
+        values.copy_(keep_carved(first, values, self.config.carved))
+
+    @property
+    def _carving(self) -> bool:
+        """Whether this is the first half of training."""
+        return self.step < self.config.steps // 2
+
+    def _smoothing(self) -> float:
+        """By how much more than asked for views that disagree are smoothed."""
+        excess = float(self.get_buffer("disagreement")) / _CONSISTENT
+        return min(max(excess**2, 1.0), _SMOOTHEST)
+
+    def _band(self) -> Band:
+        """The corners that the next steps move."""
+        scene, spec = self.scene, self.field.spec
+        limit = scene.limit if spec == scene.fine_spec else scene.coarse_limit
+        values = self.field.sdf.detach()[0, 0]
+        return band_around(values, limit.to(values.device), spec.spacing, self.sharpness)
 
     def _replace_parameters(self, optimizers: Any) -> None:
         """Give the optimizers the new grids, without the old ones' moments; schedules go on."""
@@ -181,14 +234,26 @@ class PartModel(Model):
         )
         seen = outputs["rgb"] + (1.0 - accumulation) * ground
         target = rgba[:, :3] * alpha + (1.0 - alpha) * ground
+        difference = (seen - target).abs().mean(dim=1)
+        self._follow_disagreement(difference.detach()[alpha[:, 0] > _FOREGROUND])
         losses = {
-            "color": (seen - target).abs().mean(),
+            "color": difference.mean(),
             "mask": config.mask_weight * (accumulation - alpha).square().mean(),
-            "smoothness": self.field.smoothness(config.eikonal_weight, self.laplacian_weight),
         }
-        if self.step % _COLOR_SMOOTHING_EVERY == 0:
-            losses["variation"] = self.field.color_variation(config.color_smoothing)
+        band, field = self.band, self.field
+        if band is not None:  # there is none outside of a training's steps
+            weights = (config.eikonal_weight, self.laplacian_weight)
+            losses["roughness"] = roughness(field.sdf, band, field.spec.spacing, weights)
+            if self.step % _COLOR_SMOOTHING_EVERY == 0:
+                losses["variation"] = color_variation(field.color, band, config.color_smoothing)
         return losses
+
+    def _follow_disagreement(self, difference: Float[Tensor, "F"]) -> None:
+        """Keep a mean of how much the views' colours differ from the carved field's."""
+        if self.training and self._carving and len(difference):
+            before = self.get_buffer("disagreement")
+            now = difference.mean()
+            before.copy_(torch.where(before > 0, before.lerp(now, 1.0 - _FORGET), now))
 
     def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Tensor:
         """Straight colour and opacity, (..., 4)."""

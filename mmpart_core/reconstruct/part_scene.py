@@ -15,6 +15,11 @@ from mmpart_core.reconstruct.ray_cache import RayCache, build_ray_cache
 # Times the first sharpness, for the thinnest: at 200 a sheet of .08 keeps its thickness, at 50 it
 # swells to three times that.
 _SHARPEST = 4.0
+# The first shape is that of masks this much less wide than those that bound the part: room for
+# views that disagree is no part of what they agree on.
+_ROOM_PX = 1.5
+# Farther outside the visual hull than this, in spacings, nothing is measured against the body.
+_NEAR = 4.0
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class PartScene:
         hull: the visual hull of their masks.
         body: the convex body that the outlines ask for; none where training starts from the hull.
         coarse_spec: the first grid.
+        coarse_limit: the visual hull on it.
         first: the shape on it from which training starts.
         fine_spec: the second grid.
         limit: the hull on it, which the part may not leave.
@@ -36,6 +42,7 @@ class PartScene:
     hull: VisualHull
     body: ConvexBody | None
     coarse_spec: GridSpec
+    coarse_limit: Float[Tensor, "A B C"]
     first: Float[Tensor, "A B C"]
     fine_spec: GridSpec
     limit: Float[Tensor, "X Y Z"]
@@ -52,7 +59,7 @@ class PartScene:
 
     def fine_first(self) -> Float[Tensor, "X Y Z"]:
         """The first shape on the second grid."""
-        return _first_shape(self.fine_spec, self.limit, self.body)
+        return _first_shape(self.fine_spec, self.limit, _tight(self.hull, self.views), self.body)
 
 
 def prepare_scene(
@@ -81,8 +88,10 @@ def prepare_scene(
     fine_spec, limit = fit_grid(hull, resolutions[1], margin)
     body = supported_body(views) if convex_start else None
     coarse_spec, coarse_limit = fit_grid(hull, min(resolutions), margin)
-    first = _first_shape(coarse_spec, coarse_limit, body)
-    return PartScene(views, hull, body, coarse_spec, first, fine_spec, limit, warnings)
+    first = _first_shape(coarse_spec, coarse_limit, _tight(hull, views), body)
+    return PartScene(
+        views, hull, body, coarse_spec, coarse_limit, first, fine_spec, limit, warnings
+    )
 
 
 def sharpness_for(
@@ -104,14 +113,24 @@ def sharpness_for(
     return sharpness[0] * factor, sharpness[1] * factor**0.5
 
 
+def _tight(hull: VisualHull, views: PosedViews) -> VisualHull:
+    """The hull without the room that it leaves the part."""
+    return VisualHull(views, max(hull.slack_px - _ROOM_PX, 0.0))
+
+
 def _first_shape(
-    spec: GridSpec, limit: Float[Tensor, "X Y Z"], body: ConvexBody | None
+    spec: GridSpec, limit: Float[Tensor, "X Y Z"], hull: VisualHull, body: ConvexBody | None
 ) -> Float[Tensor, "X Y Z"]:
     """The visual hull on a grid, cut by the convex body that the outlines ask for.
 
-    Where the two have nothing in common on this grid the hull stays whole.
+    Where the two have nothing in common on this grid the hull stays whole; where that is lost
+    between the corners too, its limit does.
     """
-    if body is None:
-        return limit
-    cut = torch.maximum(limit, body.sdf(spec.positions()).view(spec.shape))
-    return cut if bool((cut < 0).any()) else limit
+    near = torch.nonzero(limit.reshape(-1) < _NEAR * spec.spacing)[:, 0]
+    points = spec.positions()[near]
+    tight = hull.sdf(points)
+    choices = [tight] if body is None else [torch.maximum(tight, body.sdf(points)), tight]
+    for choice in choices:
+        if bool((choice < 0).any()):
+            return limit.reshape(-1).index_copy(0, near, choice).view(limit.shape)
+    return limit

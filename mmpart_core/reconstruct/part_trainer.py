@@ -34,7 +34,8 @@ from mmpart_core.reconstruct.part_data import (
 from mmpart_core.reconstruct.part_model import PartModel, PartModelConfig
 from mmpart_core.reconstruct.protocol import TrainedField
 
-_DECAY = 0.1  # of the learning rates, from the first step to the last
+# Of the learning rates over a run: distances are carved in large steps and refined in small ones.
+_DECAYS = {"sdf": 0.04, "color": 0.1}
 _log = logging.getLogger(__name__)
 
 
@@ -168,18 +169,19 @@ def pipeline_config(options: TrainingOptions) -> VanillaPipelineConfig:
             mask_weight=options.mask_weight,
             eikonal_weight=options.eikonal_weight,
             laplacian_weights=options.laplacian_weights,
+            carved=options.carved,
             color_smoothing=options.color_smoothing,
         ),
     )
 
 
 def optimizer_configs(options: TrainingOptions) -> dict[str, dict[str, object]]:
-    """Both grids' optimizers; rates decay exponentially to a tenth over the run."""
+    """Both grids' optimizers; rates decay exponentially over the run."""
     return {
         name: {
             "optimizer": GridAdamConfig(lr=rate),
             "scheduler": ExponentialDecaySchedulerConfig(
-                lr_final=rate * _DECAY, max_steps=options.steps
+                lr_final=rate * _DECAYS[name], max_steps=options.steps
             ),
         }
         for name, rate in (("sdf", options.sdf_rate), ("color", options.color_rate))

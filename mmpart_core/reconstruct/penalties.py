@@ -1,4 +1,4 @@
-"""Penalties on rough grids, with their gradients in closed form."""
+"""Penalties on rough grids at the corners of a band, compiled on a CPU."""
 
 from typing import Any
 
@@ -6,111 +6,110 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mmpart_core.reconstruct.band import Band
 from mmpart_core.reconstruct.kernels import smooth
 
+# Differences of colour logits below this count by their square: equal neighbours stay equal.
+_SOFTENING = 1e-3
 
-class Smoothness(torch.autograd.Function):
-    """Weighted eikonal and Laplacian penalties of a distance grid, by finite differences."""
+
+class _Roughness(torch.autograd.Function):
+    """``smooth.roughness``, divided by the band's room."""
 
     @staticmethod
     def forward(
-        ctx: Any, sdf: Tensor, spacing: float, eikonal_weight: float, laplacian_weight: float
+        ctx: Any, sdf: Tensor, band: Band, spacing: float, weights: tuple[float, float]
     ) -> Tensor:
-        """The weighted sum of the two; ``sdf`` is (1, 1, X, Y, Z), spacing in object units."""
-        values = sdf[0, 0].contiguous()
-        gradient = torch.zeros_like(values)
-        if values.device.type == "cpu":
-            weights = (eikonal_weight, laplacian_weight)
-            loss = torch.tensor(_compiled(values, spacing, weights, gradient))
-        else:
-            loss = eikonal_weight * _eikonal(values, spacing, eikonal_weight, gradient)
-            loss = loss + laplacian_weight * _laplacian(values, spacing, laplacian_weight, gradient)
+        gradient = torch.zeros_like(sdf)
+        shares = (weights[0] / band.room, weights[1] / band.room)
+        lengths, curves = smooth.roughness(
+            _flat(sdf), band.corners.numpy(), band.strides, spacing, shares, _flat(gradient)
+        )
         ctx.save_for_backward(gradient)
-        return loss
+        return torch.tensor(shares[0] * lengths + shares[1] * curves, dtype=sdf.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        """In the distances alone."""
         (gradient,) = ctx.saved_tensors
-        return (gradient * gradients[0])[None, None], None, None, None
+        return gradient * gradients[0], None, None, None
 
 
-class Variation(torch.autograd.Function):
-    """Mean absolute difference of neighbours, summed over three axes, times a weight; on a CPU."""
+class _Variation(torch.autograd.Function):
+    """``smooth.variation``, divided by the band's room."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, weight: float) -> Tensor:
-        """The weighted sum; ``values`` is (1, C, X, Y, Z)."""
-        gradient = torch.zeros_like(values)
-        loss = weight * smooth.variation(values.detach()[0].numpy(), weight, gradient[0].numpy())
+    def forward(ctx: Any, color: Tensor, band: Band, weight: float) -> Tensor:
+        gradient = torch.zeros_like(color)
+        share = weight / band.room
+        rows = (color[0].reshape(3, -1), gradient[0].view(3, -1))
+        total = smooth.variation(
+            rows[0].numpy(), band.corners.numpy(), band.strides, _SOFTENING, share, rows[1].numpy()
+        )
         ctx.save_for_backward(gradient)
-        return torch.tensor(loss, dtype=values.dtype)
+        return torch.tensor(share * total, dtype=color.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        """In the values alone."""
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * gradients[0], None
+        return gradient * gradients[0], None, None
 
 
-def _compiled(
-    values: Tensor, spacing: float, weights: tuple[float, float], gradient: Tensor
-) -> float:
-    """Both penalties in compiled loops; adds weight x gradient in place."""
-    grid, slopes = values.detach().numpy(), gradient.numpy()
-    first = smooth.eikonal(grid, spacing, weights[0], slopes)
-    bend = torch.zeros_like(values).numpy()
-    return weights[0] * first + weights[1] * smooth.laplacian(
-        grid, spacing, weights[1], bend, slopes
-    )
+def roughness(
+    sdf: Float[Tensor, "1 1 X Y Z"], band: Band, spacing: float, weights: tuple[float, float]
+) -> Float[Tensor, ""]:
+    """What a distance grid costs that is no distance, or not smooth.
+
+    Args:
+        sdf: distances, object units.
+        band: where.
+        spacing: of the grid, object units.
+        weights: of the squared excess of the gradient's length over 1 (forward differences), and
+            of the squared seven-point Laplacian times the spacing.
+    """
+    if sdf.device.type == "cpu":
+        return _Roughness.apply(sdf, band, spacing, weights)  # pyright: ignore[reportReturnType]
+    return _plain_roughness(sdf, band, spacing, weights)
 
 
-def color_variation(color: Float[Tensor, "1 C X Y Z"], weight: float) -> Float[Tensor, ""]:
-    """Weighted mean absolute difference of neighbouring values."""
+def _plain_roughness(
+    sdf: Float[Tensor, "1 1 X Y Z"], band: Band, spacing: float, weights: tuple[float, float]
+) -> Float[Tensor, ""]:
+    """``roughness`` in torch's operations."""
+    values, at = sdf.reshape(-1), band.corners
+    strides = (*band.strides, 1)
+    ahead = torch.stack([values[at + stride] for stride in strides])
+    behind = torch.stack([values[at - stride] for stride in strides])
+    base = values[at]
+    length = (((ahead - base) / spacing).square().sum(dim=0) + 1e-12).sqrt()
+    curve = ((ahead + behind).sum(dim=0) - 6.0 * base) / spacing
+    total = weights[0] * (length - 1.0).square().sum() + weights[1] * curve.square().sum()
+    return total / band.room
+
+
+def color_variation(
+    color: Float[Tensor, "1 3 X Y Z"], band: Band, weight: float
+) -> Float[Tensor, ""]:
+    """Differences of neighbouring colour logits, softened at zero, summed over channels and axes.
+
+    Args:
+        color: logits.
+        band: where; the sum is divided by its room.
+        weight: of the penalty.
+    """
     if color.device.type == "cpu":
-        return Variation.apply(color, weight)  # pyright: ignore[reportReturnType]
-    return weight * (
-        color.diff(dim=2).abs().mean()
-        + color.diff(dim=3).abs().mean()
-        + color.diff(dim=4).abs().mean()
-    )
+        return _Variation.apply(color, band, weight)  # pyright: ignore[reportReturnType]
+    return _plain_variation(color, band, weight)
 
 
-def _eikonal(values: Tensor, spacing: float, weight: float, gradient: Tensor) -> Tensor:
-    """Mean of (|grad| - 1)^2 over cells, forward differences; adds weight x gradient in place."""
-    base = values[:-1, :-1, :-1]
-    moved = (values[1:, :-1, :-1], values[:-1, 1:, :-1], values[:-1, :-1, 1:])
-    slopes = [(other - base) / spacing for other in moved]
-    length = (slopes[0] ** 2 + slopes[1] ** 2 + slopes[2] ** 2).add_(1e-12).sqrt_()
-    excess = length - 1.0
-    factor = excess / length * (2.0 * weight / (excess.numel() * spacing))
-    targets = (gradient[1:, :-1, :-1], gradient[:-1, 1:, :-1], gradient[:-1, :-1, 1:])
-    for slope, target in zip(slopes, targets, strict=True):
-        slope *= factor
-        target += slope
-        gradient[:-1, :-1, :-1] -= slope
-    return excess.square().mean()
+def _plain_variation(
+    color: Float[Tensor, "1 3 X Y Z"], band: Band, weight: float
+) -> Float[Tensor, ""]:
+    """``color_variation`` in torch's operations."""
+    values, at = color[0].reshape(3, -1), band.corners
+    changes = torch.stack([values[:, at + stride] - values[:, at] for stride in (*band.strides, 1)])
+    return weight / band.room * (changes.square() + _SOFTENING**2).sqrt().sum()
 
 
-def _laplacian(values: Tensor, spacing: float, weight: float, gradient: Tensor) -> Tensor:
-    """Mean of (seven-point Laplacian x spacing)^2 over inner corners; adds weight x gradient."""
-    inner = slice(1, -1)
-    neighbours = [
-        (slice(2, None), inner, inner),
-        (slice(None, -2), inner, inner),
-        (inner, slice(2, None), inner),
-        (inner, slice(None, -2), inner),
-        (inner, inner, slice(2, None)),
-        (inner, inner, slice(None, -2)),
-    ]
-    centre = (inner, inner, inner)
-    bend = values[centre] * -6.0
-    for neighbour in neighbours:
-        bend += values[neighbour]
-    bend /= spacing
-    loss = bend.square().mean()
-    bend *= 2.0 * weight / (bend.numel() * spacing)
-    for neighbour in neighbours:
-        gradient[neighbour] += bend
-    gradient[centre] -= 6.0 * bend
-    return loss
+def _flat(grid: Tensor) -> Any:
+    """A grid's memory as one row."""
+    return grid.detach().reshape(-1).numpy()

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mmpart_core.reconstruct.hull import GridSpec
-from mmpart_core.reconstruct.penalties import Smoothness, color_variation
 
 # Gradients this far below the largest one of a batch are lost in float32 sums anyway.
 _NEGLIGIBLE = 1e-7
@@ -83,16 +82,6 @@ class VoxelField(nn.Module):
     def sample_color(self, positions: Float[Tensor, "P 3"]) -> Float[Tensor, "P 3"]:
         """Colour in [0, 1] at normalized positions."""
         return torch.sigmoid(_trilinear(self.color, positions))
-
-    def smoothness(self, eikonal_weight: float, laplacian_weight: float) -> Float[Tensor, ""]:
-        """Weighted penalties on a distance grid that is no distance, or not smooth."""
-        return Smoothness.apply(  # pyright: ignore[reportReturnType]
-            self.sdf, self.spec.spacing, eikonal_weight, laplacian_weight
-        )
-
-    def color_variation(self, weight: float) -> Float[Tensor, ""]:
-        """Weighted mean absolute difference of neighbouring colour logits."""
-        return color_variation(self.color, weight)
 
     def refine(self, spec: GridSpec) -> None:
         """Move to a finer grid over the same region; the parameters are new objects.

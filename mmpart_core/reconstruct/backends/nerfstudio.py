@@ -33,7 +33,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "steps": 2000,
         "rays": 8192,
         "samples": 64,
-        "coarse_resolution": 96,
+        "coarse_resolution": 64,
         "resolution": 192,
     },
     # Steps, rays and samples of nerfstudio's method of this name.
@@ -80,7 +80,7 @@ class Settings(BackendSettings):
         "leaves torch's own choice.",
     )
     steps: int = Field(
-        default=400,
+        default=600,
         ge=0,
         le=50_000,
         description="Batches to train on; 0 for the first shape alone.",
@@ -88,13 +88,13 @@ class Settings(BackendSettings):
     rays: int = Field(default=1536, ge=64, le=65_536, description="Rays per batch.")
     samples: int = Field(default=40, ge=8, le=512, description="Samples along each ray.")
     coarse_resolution: int = Field(
-        default=80,
+        default=48,
         ge=16,
         le=512,
         description="Grid corners along the longest side in the first half of training.",
     )
     resolution: int = Field(
-        default=96,
+        default=112,
         ge=16,
         le=512,
         description="Grid corners along the longest side in the second half and in the result.",
@@ -119,13 +119,13 @@ class Settings(BackendSettings):
         "'hull' is the whole hull. Training may grow back to the hull where colours ask for it.",
     )
     sdf_learning_rate: float = Field(
-        default=6e-3,
+        default=1e-2,
         gt=0.0,
         le=1.0,
-        description="Learning rate of the distance grid, in part units; falls to a tenth.",
+        description="Learning rate of the distance grid, in part units; falls to a 25th.",
     )
     color_learning_rate: float = Field(
-        default=5e-2, gt=0.0, le=1.0, description="Learning rate of the colour grid; as above."
+        default=5e-2, gt=0.0, le=1.0, description="The same of the colour grid; falls to a tenth."
     )
     first_sharpness: float = Field(
         default=50.0,
@@ -135,7 +135,7 @@ class Settings(BackendSettings):
         "swells sheets that are only a few widths thick.",
     )
     last_sharpness: float = Field(
-        default=500.0, gt=0.0, le=1e5, description="Inverse surface width at the end."
+        default=1500.0, gt=0.0, le=1e5, description="Inverse surface width at the end."
     )
     thin_widths: float = Field(
         default=24.0,
@@ -143,21 +143,29 @@ class Settings(BackendSettings):
         description="A part that is at its thickest place thinner than so many surface widths is "
         "trained sharper, up to four times at the start and twice at the end; 0 for never.",
     )
-    mask_weight: float = Field(default=0.5, ge=0.0, description="Weight of the mask loss.")
+    mask_weight: float = Field(default=0.2, ge=0.0, description="Weight of the mask loss.")
     eikonal_weight: float = Field(
         default=0.01, ge=0.0, description="Weight of the pull towards unit gradients of distance."
     )
     first_laplacian_weight: float = Field(
-        default=0.02,
+        default=0.0005,
         gt=0.0,
         description="Weight of the pull towards a smooth surface at the start, when concavities "
         "are carved.",
     )
     last_laplacian_weight: float = Field(
-        default=0.5,
+        default=0.05,
         gt=0.0,
         description="The same at the end, when what is left is noise; 2 for views that a generator "
         "drew, whose shading differs from view to view and turns into bumps.",
+    )
+    carve_threshold: float = Field(
+        default=0.025,
+        ge=0.0,
+        le=1.0,
+        description="Where the first half of training moved the surface by less than this, in part "
+        "units, the second half begins with the first shape again, which has flat faces and sharp "
+        "edges right; 0 keeps all that the first half did.",
     )
     color_smoothing: float = Field(
         default=0.06, ge=0.0, description="Weight of the total variation of colour."
@@ -211,7 +219,7 @@ def _chosen_preset(values: dict[str, Any]) -> str:
 class VoxelFieldTrainer:
     """Trains through nerfstudio; see ``reconstruct.part_training``."""
 
-    VERSION: ClassVar[str] = "4"
+    VERSION: ClassVar[str] = "5"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -282,6 +290,7 @@ def training_options(given: Settings, device: str) -> TrainingOptions:
         mask_weight=given.mask_weight,
         eikonal_weight=given.eikonal_weight,
         laplacian_weights=(given.first_laplacian_weight, given.last_laplacian_weight),
+        carved=given.carve_threshold,
         color_smoothing=given.color_smoothing,
         device=device,
     )

@@ -22,13 +22,17 @@ def turned_box(size: tuple[float, float, float], degrees: float) -> trimesh.Trim
     return box
 
 
-def volumes(views: PosedViews) -> tuple[float, float]:
+def volumes(views: PosedViews, body: ConvexBody) -> tuple[float, float]:
     """Volume of the visual hull, and of what the convex body leaves of it."""
     spec, sdf = fit_grid(VisualHull(views, 0.5), 64, 0.02)
-    body = supported_body(views)
-    assert body is not None
     cut = torch.maximum(sdf, body.sdf(spec.positions()).view(spec.shape))
     return tuple(float((each < 0).sum()) * spec.spacing**3 for each in (sdf, cut))  # pyright: ignore[reportReturnType]
+
+
+def pixel_size(views: PosedViews) -> float:
+    """Of the views at the origin, object units."""
+    camera = views.cameras[0]
+    return float(np.linalg.norm([row[3] for row in camera.world_from_camera[:3]])) / camera.focal_px
 
 
 @pytest.mark.parametrize(
@@ -39,7 +43,7 @@ def volumes(views: PosedViews) -> tuple[float, float]:
         ((1.0, 1.2, 0.8), 20.0, 0.2, 0.12),
     ],
 )
-def test_flat_faces_lose_their_phantoms(
+def test_flat_faces_are_where_they_are_and_lose_their_phantoms(
     views_of: ViewsOf,
     size: tuple[float, float, float],
     degrees: float,
@@ -48,10 +52,17 @@ def test_flat_faces_lose_their_phantoms(
 ) -> None:
     box = turned_box(size, degrees)
     views = views_of(box, 160)
+    body = supported_body(views)
+    assert body is not None
     true_volume = float(np.prod(size))
-    hull, cut = volumes(views)
+    hull, cut = volumes(views, body)
     assert hull > (1.0 + hull_excess) * true_volume
     assert 0.95 * true_volume < cut < (1.0 + excess) * true_volume
+    points, _ = trimesh.sample.sample_surface(box, 4000, seed=1)
+    outside = body.sdf(torch.from_numpy(np.array(points)).float()) / pixel_size(views)
+    # The body's own face is this many pixels inside the true one (outside, if negative).
+    assert -0.75 < float(outside.median()) < 0.3
+    assert float((outside.abs() < 1.25).float().mean()) > 0.95
 
 
 def test_corners_of_a_box_are_kept(views_of: ViewsOf) -> None:

@@ -1,15 +1,11 @@
-"""The compiled loops against the torch operations that they stand for."""
+"""Rays marched in compiled loops against the torch operations that they stand for."""
 
 import math
 
-import numpy as np
 import pytest
 import torch
 
-from mmpart_core.reconstruct import penalties
-from mmpart_core.reconstruct.grid_adam import GridAdam
 from mmpart_core.reconstruct.hull import GridSpec
-from mmpart_core.reconstruct.kernels import smooth
 from mmpart_core.reconstruct.marching import march_rays
 from mmpart_core.reconstruct.rendering import render_rays, spread_distances
 from mmpart_core.reconstruct.voxel_field import VoxelField
@@ -65,63 +61,6 @@ def test_gradients_are_those_of_torch(sharpness: float) -> None:
         scale = float(expected.abs().max())
         assert scale > 0
         torch.testing.assert_close(gradient, expected, rtol=0, atol=2e-3 * scale)
-
-
-def test_smoothness_and_its_gradient_are_those_of_plain_differences() -> None:
-    sdf = bumpy_field().sdf.detach().clone().requires_grad_()
-    loss = penalties.Smoothness.apply(sdf, SPEC.spacing, 0.3, 0.7)
-    (gradient,) = torch.autograd.grad(loss, [sdf])
-    plain = sdf.detach().clone().requires_grad_()
-    values = plain[0, 0]
-    base = values[:-1, :-1, :-1]
-    moved = (values[1:, :-1, :-1], values[:-1, 1:, :-1], values[:-1, :-1, 1:])
-    slopes = torch.stack([(other - base) / SPEC.spacing for other in moved])
-    eikonal = ((slopes.square().sum(0) + 1e-12).sqrt() - 1).square().mean()
-    inner = values[1:-1, 1:-1, 1:-1]
-    around = (
-        values[2:, 1:-1, 1:-1] + values[:-2, 1:-1, 1:-1] + values[1:-1, 2:, 1:-1]
-        + values[1:-1, :-2, 1:-1] + values[1:-1, 1:-1, 2:] + values[1:-1, 1:-1, :-2]
-    )  # fmt: skip
-    bend = ((around - 6 * inner) / SPEC.spacing).square().mean()
-    expected = 0.3 * eikonal + 0.7 * bend
-    torch.testing.assert_close(loss, expected, rtol=1e-4, atol=0)
-    (wanted,) = torch.autograd.grad(expected, [plain])
-    torch.testing.assert_close(gradient, wanted, rtol=1e-3, atol=1e-5 * float(wanted.abs().max()))
-
-
-def test_colour_variation_is_that_of_torch() -> None:
-    color = bumpy_field().color.detach().clone().requires_grad_()
-    loss = penalties.color_variation(color, 0.06)
-    plain = color.detach().clone().requires_grad_()
-    steps = [plain.diff(dim=axis).abs().mean() for axis in (2, 3, 4)]
-    expected = 0.06 * torch.stack(steps).sum()
-    torch.testing.assert_close(loss, expected, rtol=1e-4, atol=0)
-    torch.testing.assert_close(
-        torch.autograd.grad(loss, [color])[0], torch.autograd.grad(expected, [plain])[0]
-    )
-
-
-def test_a_flat_axis_has_no_variation() -> None:
-    values = np.ones((2, 1, 3, 4), dtype=np.float32)
-    assert smooth.variation(values, 1.0, np.zeros_like(values)) == 0.0
-
-
-def test_adam_is_that_of_torch() -> None:
-    generator = torch.Generator().manual_seed(7)
-    start = torch.randn((4, 5), generator=generator)
-    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
-    optimizers = (
-        GridAdam([ours], lr=0.02, betas=(0.9, 0.99), eps=1e-15),
-        torch.optim.Adam([theirs], lr=0.02, betas=(0.9, 0.99), eps=1e-15),
-    )
-    for _ in range(20):
-        slope = torch.randn((4, 5), generator=generator)
-        slope[0] = 0.0
-        for parameter, optimizer in zip((ours, theirs), optimizers, strict=True):
-            parameter.grad = slope.clone()
-            optimizer.step()
-    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
-    assert torch.equal(ours[0], start[0])
 
 
 def test_opaque_field_hides_what_lies_behind() -> None:

@@ -177,7 +177,7 @@ def test_preset_fills_in_and_enters_the_key_by_its_values() -> None:
     spelled = check_settings(
         "reconstruct",
         "nerfstudio",
-        {"steps": 2000, "rays": 2048, "samples": 64, "coarse_resolution": 96, "resolution": 192,
+        {"steps": 2000, "rays": 2048, "samples": 64, "coarse_resolution": 64, "resolution": 192,
          "device": "cpu", "threads": 4},
     )  # fmt: skip
     assert gpu.key_settings() == spelled.key_settings()

@@ -171,7 +171,11 @@ def test_nerfstudio_finds_the_method() -> None:
     if method.config.machine.device_type == "cpu":
         assert method.config.max_num_iterations == stage._settings.steps
         assert method.config.pipeline.model.samples == stage._settings.samples
-        assert method.config.pipeline.datamanager.dataparser.resolution == 96
+        parser, settings = method.config.pipeline.datamanager.dataparser, stage._settings
+        assert (parser.coarse_resolution, parser.resolution) == (
+            settings.coarse_resolution,
+            settings.resolution,
+        )
 
 
 def test_only_commands_of_nerfstudio_are_started(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,32 +51,6 @@ def test_sampling_gradient_is_autograd_s() -> None:
     assert torch.allclose(field.sdf.grad, grid.grad, atol=1e-5)
 
 
-def test_smoothness_value_and_gradient_are_autograd_s() -> None:
-    field = VoxelField(SPEC, noise(SPEC.shape, 4))
-    loss = field.smoothness(0.3, 0.7)
-    (2.0 * loss).backward()
-    grid, h = field.sdf.detach()[0, 0].clone().requires_grad_(), SPEC.spacing
-    base = grid[:-1, :-1, :-1]
-    slopes = [(grid[1:, :-1, :-1] - base) / h, (grid[:-1, 1:, :-1] - base) / h,
-              (grid[:-1, :-1, 1:] - base) / h]  # fmt: skip
-    eikonal = (torch.stack(slopes).square().sum(dim=0).sqrt() - 1.0).square().mean()
-    i = slice(1, -1)
-    bend = grid[2:, i, i] + grid[:-2, i, i] + grid[i, 2:, i] + grid[i, :-2, i]
-    bend = (bend + grid[i, i, 2:] + grid[i, i, :-2] - 6.0 * grid[i, i, i]) / h
-    plain = 0.3 * eikonal + 0.7 * bend.square().mean()
-    (2.0 * plain).backward()
-    assert loss.item() == pytest.approx(plain.item(), rel=1e-5)
-    assert field.sdf.grad is not None
-    assert grid.grad is not None
-    assert torch.allclose(field.sdf.grad[0, 0], grid.grad, rtol=1e-4, atol=1e-6)
-
-
-def test_a_true_distance_costs_no_eikonal() -> None:
-    x = SPEC.positions()[:, 0].view(SPEC.shape)
-    assert VoxelField(SPEC, x).smoothness(1.0, 1.0).item() < 1e-8
-    assert VoxelField(SPEC, 2.0 * x).smoothness(1.0, 0.0).item() == pytest.approx(1.0, rel=1e-4)
-
-
 def test_weights_sum_to_at_most_one_and_peak_at_the_surface() -> None:
     distance = torch.linspace(-0.5, 0.5, 401)
     weights = section_weights(section_alpha(-distance[None], 200.0))[0]
