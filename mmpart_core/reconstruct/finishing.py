@@ -39,6 +39,7 @@ def finish_field(
         known: corners whose colour may be kept; all where none is given.
     """
     agreement, touched = _evaluate(field, rays, samples, sharpness)
+    agreeing = len(scene.kept) / (len(scene.kept) + len(scene.left_out))
     grid = extraction.finish_grid(
         scene.fine_spec,
         torch.maximum(field.sdf.detach()[0, 0], scene.limit),
@@ -48,8 +49,8 @@ def finish_field(
     return TrainedField(
         grid=grid,
         train_psnr_db=agreement.psnr_db,
-        confidence=agreement.confidence,
-        warnings=(*scene.warnings, *_warnings(agreement, rays)),
+        confidence=agreement.confidence * agreeing,
+        warnings=(*scene.warnings, *_warnings(agreement, rays, scene.kept)),
     )
 
 
@@ -73,12 +74,12 @@ def _evaluate(
     return agreement, extraction.touched_corners(field.spec, visible)
 
 
-def _warnings(agreement: Agreement, rays: RayCache) -> tuple[str, ...]:
+def _warnings(agreement: Agreement, rays: RayCache, kept: tuple[int, ...]) -> tuple[str, ...]:
     """What the user should know about the views."""
     warnings: list[str] = []
     lost = [
         f"view {view} ({share * 100.0:.0f} %)"
-        for view, share in enumerate(rays.missed)
+        for view, share in zip(kept, rays.missed, strict=True)
         if share > _MISSED_SHARE
     ]
     if lost:

@@ -52,10 +52,10 @@ class GridAdam(torch.optim.Adam):
         corrections = (1.0 - decay[0] ** steps, 1.0 - decay[1] ** steps)
         how = (float(group["lr"]), decay, group["eps"], corrections)
         if parameter.device.type == "cpu":
-            move: Any = adam
-            move(*(row.numpy() for row in rows), corners.numpy(), *how)
+            adam(*(row.numpy() for row in rows), corners.numpy(), *how)
         else:
-            _plain_adam(*rows, corners, *how)
+            values, gradient, mean, square = rows
+            _plain_adam(values, gradient, mean, square, corners, *how)
 
 
 def _plain_adam(

@@ -74,12 +74,17 @@ class VisualHull:
         """Signed distance at the corners of a grid."""
         return self.sdf(spec.positions()).view(spec.shape)
 
+    def cones(self, points: Float[Tensor, "P 3"]) -> list[Float[Tensor, "P"]]:
+        """Signed distance to each view's cone, in object units at the points' depth."""
+        return [
+            _cone_distance(camera, silhouette, points, self.slack_px)
+            for camera, silhouette in zip(self.cameras, self.silhouettes, strict=True)
+        ]
+
     def _sdf_chunk(self, points: Float[Tensor, "P 3"]) -> Float[Tensor, "P"]:
         distance = points.norm(dim=-1) - DOMAIN_RADIUS
-        for camera, silhouette in zip(self.cameras, self.silhouettes, strict=True):
-            distance = torch.maximum(
-                distance, _cone_distance(camera, silhouette, points, self.slack_px)
-            )
+        for cone in self.cones(points):
+            distance = torch.maximum(distance, cone)
         return distance
 
 

@@ -85,7 +85,7 @@ def train_nerfacto(
     training = StockTraining(
         model, nerfacto_optimizers(), options.steps, options.rays, options.device
     )
-    field = train_stock(views, training, seed).field
+    field = train_stock(scene.views, training, seed).field
     sharpness = sharpness_for(scene.first, options.sharpness, options.thin_widths)[1]
     return field_of(field, scene, samples=options.samples, sharpness=sharpness)
 

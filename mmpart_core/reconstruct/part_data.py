@@ -115,8 +115,9 @@ class PartParser(DataParser):
         """
         config = self.config
         if config.views is not None:
-            names = tuple(Path(f"view-{index}") for index in range(len(config.views.cameras)))
-            return ParsedViews(self._scene(config.views), names, None, (), np.eye(4))
+            scene = self._scene(config.views)
+            names = tuple(Path(f"view-{index}") for index in scene.kept)
+            return ParsedViews(scene, names, None, (), np.eye(4))
         folder = read_views_folder(config.data)
         fitted, part_from_given = folder.views, np.eye(4)
         if config.fit_frame:
@@ -124,9 +125,9 @@ class PartParser(DataParser):
         held_out = folder.held_out
         if held_out is not None:
             held_out = move_views(held_out, part_from_given)
-        return ParsedViews(
-            self._scene(fitted), folder.names, held_out, folder.held_out_names, part_from_given
-        )
+        scene = self._scene(fitted)
+        names = tuple(folder.names[index] for index in scene.kept)
+        return ParsedViews(scene, names, held_out, folder.held_out_names, part_from_given)
 
     def _scene(self, views: PosedViews) -> PartScene:
         config = self.config

@@ -11,6 +11,7 @@ from mmpart_core.reconstruct.frontier import ConvexBody, supported_body
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull, fit_grid
 from mmpart_core.reconstruct.masks import check_masks
 from mmpart_core.reconstruct.ray_cache import RayCache, build_ray_cache
+from mmpart_core.reconstruct.view_agreement import wrong_view
 
 # Times the first sharpness, for the thinnest: at 200 a sheet of .08 keeps its thickness, at 50 it
 # swells to three times that.
@@ -27,7 +28,8 @@ class PartScene:
     """Everything that follows from the views alone.
 
     Attributes:
-        views: the posed images, part frame.
+        views: the posed images that agree, part frame.
+        left_out: indices, among the given views, of those that contradict the others.
         hull: the visual hull of their masks.
         body: the convex body that the outlines ask for; none where training starts from the hull.
         coarse_spec: the first grid.
@@ -39,6 +41,7 @@ class PartScene:
     """
 
     views: PosedViews
+    left_out: tuple[int, ...]
     hull: VisualHull
     body: ConvexBody | None
     coarse_spec: GridSpec
@@ -47,6 +50,12 @@ class PartScene:
     fine_spec: GridSpec
     limit: Float[Tensor, "X Y Z"]
     warnings: tuple[str, ...]
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Indices, among the given views, of those in ``views``."""
+        count = len(self.views.cameras) + len(self.left_out)
+        return tuple(index for index in range(count) if index not in self.left_out)
 
     def rays(self) -> RayCache:
         """The useful rays of the views; takes seconds."""
@@ -84,14 +93,31 @@ def prepare_scene(
         BackendError: masks that nothing can be made from.
     """
     warnings = check_masks(views)
+    views, left_out, notes = _agreeing(views, slack_px)
     hull = VisualHull(views, slack_px)
     fine_spec, limit = fit_grid(hull, resolutions[1], margin)
     body = supported_body(views) if convex_start else None
     coarse_spec, coarse_limit = fit_grid(hull, min(resolutions), margin)
     first = _first_shape(coarse_spec, coarse_limit, _tight(hull, views), body)
     return PartScene(
-        views, hull, body, coarse_spec, coarse_limit, first, fine_spec, limit, warnings
-    )
+        views, left_out, hull, body, coarse_spec, coarse_limit, first, fine_spec, limit,
+        warnings + notes,
+    )  # fmt: skip
+
+
+def _agreeing(
+    views: PosedViews, slack_px: float
+) -> tuple[PosedViews, tuple[int, ...], tuple[str, ...]]:
+    """Views without the one that contradicts all others, its index, and a word on it."""
+    wrong = wrong_view(views, slack_px)
+    if wrong is None:
+        return views, (), ()
+    kept = [index for index in range(len(views.cameras)) if index != wrong]
+    agreeing = PosedViews(views.rgba[kept], tuple(views.cameras[index] for index in kept))
+    return agreeing, (wrong,), (
+        f"view {wrong} contradicts the others: its mask cuts away what they have in common, and it "
+        "is left out; compare the views in sheet.png, and make others if it shows the part rightly",
+    )  # fmt: skip
 
 
 def sharpness_for(

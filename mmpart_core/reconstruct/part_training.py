@@ -45,7 +45,7 @@ def train_part(views: PosedViews, options: TrainingOptions, seed: int) -> Traine
         resolutions=options.resolutions,
         convex_start=options.convex_start,
     )
-    field, known = _colored_shape(views, scene.fine_spec, scene.fine_first())
+    field, known = _colored_shape(scene.views, scene.fine_spec, scene.fine_first())
     return finish_field(
         field,
         scene,
