@@ -113,7 +113,7 @@ class PartModel(Model):
             self.sharpness = annealed(step, steps, *self.sharpness_range)
             weight = annealed(step, steps, *self.config.laplacian_weights)
             self.step = step
-            self.laplacian_weight = weight if self._carving else weight * self._smoothing()
+            self.laplacian_weight = weight if self._carving else weight * self.smoothing
 
         def refine(step: int) -> None:
             del step
@@ -148,7 +148,8 @@ class PartModel(Model):
         """Whether this is the first half of training."""
         return self.step < self.config.steps // 2
 
-    def _smoothing(self) -> float:
+    @property
+    def smoothing(self) -> float:
         """By how much more than asked for views that disagree are smoothed."""
         excess = float(self.get_buffer("disagreement")) / _CONSISTENT
         return min(max(excess**2, 1.0), _SMOOTHEST)
