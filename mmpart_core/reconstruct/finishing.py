@@ -51,6 +51,7 @@ def finish_field(
         train_psnr_db=agreement.psnr_db,
         confidence=agreement.confidence * agreeing,
         warnings=(*scene.warnings, *_warnings(agreement, rays, scene.kept)),
+        left_out=scene.left_out,
     )
 
 

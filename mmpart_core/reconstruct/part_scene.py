@@ -115,8 +115,9 @@ def _agreeing(
     kept = [index for index in range(len(views.cameras)) if index != wrong]
     agreeing = PosedViews(views.rgba[kept], tuple(views.cameras[index] for index in kept))
     return agreeing, (wrong,), (
-        f"view {wrong} contradicts the others: its mask cuts away what they have in common, and it "
-        "is left out; compare the views in sheet.png, and make others if it shows the part rightly",
+        f"view {wrong} contradicts the others: its mask cuts away what they have in common; it is "
+        "left out, of the texture too. If the part is wrong, make other views (multiview.kind; "
+        "another --seed where it draws at random)",
     )  # fmt: skip
 
 

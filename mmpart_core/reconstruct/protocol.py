@@ -16,12 +16,14 @@ class TrainedField:
         train_psnr_db: agreement with the training views over the foreground.
         confidence: 0 to 1.
         warnings: what the user should know.
+        left_out: indices of views that contradict the others and were not trained on.
     """
 
     grid: FieldGrid
     train_psnr_db: float
     confidence: float
     warnings: tuple[str, ...] = ()
+    left_out: tuple[int, ...] = ()
 
 
 @runtime_checkable

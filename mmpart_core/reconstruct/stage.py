@@ -44,11 +44,17 @@ def reconstruct_part(
         bounds_max=high,
         train_psnr_db=trained.train_psnr_db,
         confidence=trained.confidence,
-        views=views,
+        views=_without(views, trained.left_out),
         truth=views.truth,
         input_view_iou=overlap,
         warnings=(*notes, *trained.warnings),
     )
+
+
+def _without(views: ViewSet, left_out: tuple[int, ...]) -> ViewSet:
+    """The views that were trained on: the others would be painted onto the surface."""
+    kept = tuple(view for index, view in enumerate(views.views) if index not in left_out)
+    return views.model_copy(update={"views": kept})
 
 
 def _with_input(

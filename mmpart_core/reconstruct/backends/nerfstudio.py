@@ -156,8 +156,8 @@ class Settings(BackendSettings):
     last_laplacian_weight: float = Field(
         default=0.05,
         gt=0.0,
-        description="The same at the end, when what is left is noise; 2 for views that a generator "
-        "drew, whose shading differs from view to view and turns into bumps.",
+        description="The same at the end, when what is left is noise. Where the views' colours "
+        "disagree, as a generator's do, it is raised by up to 40 times by itself.",
     )
     carve_threshold: float = Field(
         default=0.025,

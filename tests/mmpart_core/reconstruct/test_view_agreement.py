@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 import trimesh
 
+from mmpart_core.backends import open_backend
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.reconstruct.part_scene import prepare_scene
+from mmpart_core.reconstruct.stage import reconstruct_part
 from mmpart_core.reconstruct.view_agreement import wrong_view
+from mmpart_core.records import View, ViewSet
+from mmpart_core.storage import codecs
+from mmpart_core.storage.memory_store import MemoryStore
 
 ViewsOf = Callable[[trimesh.Trimesh, int], PosedViews]
 SLACK_PX = 1.5
@@ -80,3 +85,22 @@ def test_a_scene_leaves_the_wrong_view_out_and_says_so(right: PosedViews) -> Non
     volume = float((scene.limit < 0).sum()) * scene.fine_spec.spacing**3
     true_volume = float((whole.limit < 0).sum()) * whole.fine_spec.spacing**3
     assert volume > 0.98 * true_volume
+
+
+def test_what_is_left_out_does_not_reach_the_texture(right: PosedViews) -> None:
+    rgba = right.rgba.copy()
+    rgba[3] = rgba[3][:, ::-1]
+    store = MemoryStore()
+    given = ViewSet(
+        component="slab",
+        views=tuple(
+            View(image=codecs.put_image(store, image), camera=camera)
+            for image, camera in zip(rgba, right.cameras, strict=True)
+        ),
+        method="drawn",
+    )
+    backend = open_backend("reconstruct", "nerfstudio", {"preset": "preview", "resolution": 40})
+    field = reconstruct_part(given, backend=backend, store=store, seed=0)
+    assert field.views.views == given.views[:3] + given.views[4:]
+    assert any("view 3 contradicts" in warning for warning in field.warnings)
+    assert field.confidence < 5.0 / 6.0 + 1e-6
