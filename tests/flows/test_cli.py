@@ -40,7 +40,7 @@ ADDRESS = "s3://me:pass@bucket/x"  # pragma: allowlist secret
         ),
         (
             ["IMAGE", "--part", "hat", "--set", "reconstruct.preset=fast"],
-            "'cpu', 'gpu' or 'preview' expected, got 'fast'",
+            "'preview' or 'nerfacto' expected, got 'fast'",
         ),
         (["IMAGE", "--part", "hat", "--set", "paint.depth=3"], "no such setting"),
         (["IMAGE", "--part", "hat", "--name", "a/b"], "--name: name 'a/b' holds '/'"),
