@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 # So many spacings around the visual hull the part may be: what is further is never seen.
-_ROOM = 4.0
+ROOM = 4.0
 # The band reaches so many spacings from the surface, and so many surface widths, if that is more.
 # A gradient needs the corners beside the surface; opacities fade within a few widths.
 _SPACINGS, _WIDTHS = 3.0, 6.0
@@ -47,7 +47,7 @@ def band_around(
     """
     room = torch.zeros_like(limit, dtype=torch.bool)
     inner = (slice(1, -1),) * 3
-    room[inner] = limit[inner] < _ROOM * spacing
+    room[inner] = limit[inner] < ROOM * spacing
     near = room & (sdf.abs() < max(_SPACINGS * spacing, _WIDTHS / sharpness))
     x, y, z = sdf.shape
     corners = torch.nonzero(near.reshape(-1))[:, 0]

@@ -36,7 +36,7 @@ from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.reconstruct.finishing import finish_field
 from mmpart_core.reconstruct.hull import GridSpec
 from mmpart_core.reconstruct.options import TrainingOptions
-from mmpart_core.reconstruct.part_scene import PartScene, prepare_scene, sharpness_for
+from mmpart_core.reconstruct.part_scene import PartScene, scene_of, sharpness_for
 from mmpart_core.reconstruct.protocol import TrainedField
 from mmpart_core.reconstruct.ray_cache import RayCache
 from mmpart_core.reconstruct.rendering import spread_distances
@@ -74,13 +74,7 @@ def train_nerfacto(
     Raises:
         BackendError: masks that nothing can be made from, or no density after training.
     """
-    scene = prepare_scene(
-        views,
-        slack_px=options.slack_px,
-        margin=options.margin,
-        resolutions=options.resolutions,
-        convex_start=options.convex_start,
-    )
+    scene = scene_of(views, options)
     model = nerfacto_model(options.device, **{"num_nerf_samples_per_ray": options.samples, **sizes})
     training = StockTraining(
         model, nerfacto_optimizers(), options.steps, options.rays, options.device

@@ -7,9 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.reconstruct.band import ROOM
 from mmpart_core.reconstruct.frontier import ConvexBody, supported_body
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull, fit_grid
 from mmpart_core.reconstruct.masks import check_masks
+from mmpart_core.reconstruct.options import TrainingOptions
 from mmpart_core.reconstruct.ray_cache import RayCache, build_ray_cache
 from mmpart_core.reconstruct.view_agreement import wrong_view
 
@@ -19,8 +21,6 @@ _SHARPEST = 4.0
 # The first shape is that of masks this much less wide than those that bound the part: room for
 # views that disagree is no part of what they agree on.
 _ROOM_PX = 1.5
-# Farther outside the visual hull than this, in spacings, nothing is measured against the body.
-_NEAR = 4.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,17 @@ def prepare_scene(
     )  # fmt: skip
 
 
+def scene_of(views: PosedViews, options: TrainingOptions) -> PartScene:
+    """``prepare_scene`` as a training's options have it."""
+    return prepare_scene(
+        views,
+        slack_px=options.slack_px,
+        margin=options.margin,
+        resolutions=options.resolutions,
+        convex_start=options.convex_start,
+    )
+
+
 def _agreeing(
     views: PosedViews, slack_px: float
 ) -> tuple[PosedViews, tuple[int, ...], tuple[str, ...]]:
@@ -153,7 +164,7 @@ def _first_shape(
     Where the two have nothing in common on this grid the hull stays whole; where that is lost
     between the corners too, its limit does.
     """
-    near = torch.nonzero(limit.reshape(-1) < _NEAR * spec.spacing)[:, 0]
+    near = torch.nonzero(limit.reshape(-1) < ROOM * spec.spacing)[:, 0]
     points = spec.positions()[near]
     tight = hull.sdf(points)
     choices = [tight] if body is None else [torch.maximum(tight, body.sdf(points)), tight]

@@ -13,7 +13,7 @@ from mmpart_core.reconstruct import training
 from mmpart_core.reconstruct.finishing import finish_field
 from mmpart_core.reconstruct.hull import GridSpec
 from mmpart_core.reconstruct.options import TrainingOptions
-from mmpart_core.reconstruct.part_scene import prepare_scene, sharpness_for
+from mmpart_core.reconstruct.part_scene import scene_of, sharpness_for
 from mmpart_core.reconstruct.protocol import TrainedField
 from mmpart_core.reconstruct.view_colors import project_colors
 from mmpart_core.reconstruct.voxel_field import VoxelField
@@ -38,13 +38,7 @@ def train_part(views: PosedViews, options: TrainingOptions, seed: int) -> Traine
     """
     if options.steps > 0:
         return training.run_training(views, options, seed).finished_field()
-    scene = prepare_scene(
-        views,
-        slack_px=options.slack_px,
-        margin=options.margin,
-        resolutions=options.resolutions,
-        convex_start=options.convex_start,
-    )
+    scene = scene_of(views, options)
     field, known = _colored_shape(scene.views, scene.fine_spec, scene.fine_first())
     return finish_field(
         field,
