@@ -1,4 +1,4 @@
-# make setup | node | demo | demo-all | check | test | test-gpu | docs | lock | clean
+# make setup | node | demo | demo-all | check | test | test-long | test-gpu | docs | site | lock | clean
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -7,7 +7,7 @@ DEMO   := toy-robot
 STORE  ?= .mmpart
 EXAMPLES := $(notdir $(patsubst %/components.yaml,%,$(wildcard examples/*/components.yaml)))
 
-.PHONY: setup demo demo-all check format test test-gpu docs lock clean node
+.PHONY: setup demo demo-all check format test test-long test-gpu docs site lock clean node
 
 setup: $(VENV)/.installed
 
@@ -56,7 +56,11 @@ format: setup
 	$(BIN)/ruff format .
 
 test: setup node
-	$(NICE) OMP_NUM_THREADS=1 $(BIN)/pytest -rs -n 2 --dist loadgroup -m "not gpu and not network"
+	$(NICE) OMP_NUM_THREADS=1 $(BIN)/pytest -rs -n 2 --dist loadgroup -m "not gpu and not network and not long"
+
+# Whole journeys: the studio in a browser, hosted models that fail in every way, processes that are killed.
+test-long: setup node
+	$(NICE) OMP_NUM_THREADS=1 $(BIN)/pytest -rs -m long
 
 test-gpu: setup node
 	$(BIN)/pytest -rs -m gpu
@@ -64,6 +68,11 @@ test-gpu: setup node
 # Writes the tables of the evaluation's manual from the code.
 docs: setup
 	$(BIN)/python -m evaluation.manual docs/evaluation.md
+
+# The documentation as a site: no network, and no warning is let pass. The tests build it, too.
+site: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "Site: out/site/index.html"
 
 lock:
 	rm -rf $(VENV)

@@ -126,7 +126,7 @@ def object_case(path: Path, store: MemoryStore) -> tuple[ObjectRequest, Truth]:
         view.azimuth_deg, view.elevation_deg, view.fov_deg, request.image.width
     )
     truth = Truth(geometry.parts, camera)
-    boxes = {name: _box(mask) for name, mask in truth.visible().items() if mask.any()}
+    boxes = {name: region_box(mask) for name, mask in truth.visible().items() if mask.any()}
     components = tuple(
         each.model_copy(update={"region": boxes[each.name]})
         for each in request.components
@@ -135,7 +135,8 @@ def object_case(path: Path, store: MemoryStore) -> tuple[ObjectRequest, Truth]:
     return request.model_copy(update={"components": components, "truth": None}), truth
 
 
-def _box(mask: np.ndarray) -> Region:
+def region_box(mask: np.ndarray) -> Region:
+    """A box around a mask, a little wider, as a planner or a user gives it."""
     size = np.array([mask.shape[1], mask.shape[0]])
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     low = np.array([columns[0], rows[0]]) / size - BOX_PAD

@@ -87,7 +87,7 @@ def made_from(
     start = time.process_time()
     field = trainer.train(views, 0)
     middle = time.process_time()
-    surface = extractor.extract(field.grid, views, 0)
+    surface = extractor.extract(field.grid, field.trained_on(views), 0)
     seconds = middle - start, time.process_time() - middle
     return field, surface.mesh, (*field.warnings, *surface.warnings), seconds
 
@@ -95,9 +95,7 @@ def made_from(
 def held_row(path: Path, held: int, settings: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """How well the mesh of the other views shows one view."""
     views = matted(read_grid(path))
-    kept = [index for index in range(len(views.rgba)) if index != held]
-    others = PosedViews(views.rgba[kept], tuple(views.cameras[index] for index in kept))
-    mesh = made_from(others, settings)[1]
+    mesh = made_from(views.without((held,)), settings)[1]
     drawn = RenderScene([mesh]).render(views.cameras[held]).rgba
     solid, truth = drawn[..., 3] >= 128, views.rgba[held][..., 3] >= 128
     pictures = [over(rgba.astype(np.float32) / 255.0, GREY) for rgba in (drawn, views.rgba[held])]
@@ -193,7 +191,11 @@ def _rows_in(table: Path) -> list[dict[str, str]]:
 def _run(options: argparse.Namespace, table: Path) -> None:
     """Make the rows that are missing: all sheets first."""
     settings = parsed(options.set)
-    named = " ".join(options.set)
+    made_by = (
+        backends.backend_version("reconstruct", "nerfstudio"),
+        backends.backend_version("mesh", "flexicubes"),
+    )
+    named = " ".join([*made_by, *options.set])
     done = {(row["grid"], row["settings"], row["held"]) for row in _rows_in(table)}
     paths = [
         path

@@ -11,7 +11,10 @@ from importlib.metadata import version as installed_version
 import typer
 from rich.console import Console
 
+from flows.budget import check_priced
+from flows.cli_batch import batch
 from flows.cli_evaluate import add_commands
+from flows.cli_export import export_object
 from flows.cli_field import export_field
 from flows.cli_group import UNUSABLE, OneLineGroup
 from flows.cli_options import (
@@ -20,9 +23,12 @@ from flows.cli_options import (
     Overwrite,
     OverwritePlan,
     PlanFile,
+    Runner,
+    Scheduler,
     SharedOptions,
     Store,
     Verbose,
+    runner_settings,
     with_shared_options,
 )
 from flows.cli_plan import plan_job, plan_target
@@ -34,6 +40,10 @@ from flows.cli_run import (
     generate_job,
     parse_refreshes_early,
 )
+from flows.cli_setup import setup
+from flows.cli_status import status
+from flows.cli_store import store_app
+from flows.cli_suggest import suggest
 from flows.cli_views import write_views
 from flows.inputs import prepare_job
 from flows.output_folder import check_output
@@ -54,12 +64,16 @@ def generate(
     output: Output = "out",
     overwrite: Overwrite = False,
     plan: ApprovedPlan = None,
+    runner: Runner = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Make a 3D model of separate parts from one image."""
     console = Console(stderr=True)
     with errors_end_with(UNUSABLE, console):
-        job = prepare_job(replace(options.inputs, plan=plan))
+        settings = (*options.inputs.settings, *runner_settings(runner, scheduler))
+        job = prepare_job(replace(options.inputs, plan=plan, settings=settings))
         parse_refreshes_early(options.refresh, job)
+        check_priced(job.config, options.max_cost_usd)
         check_output(output, job.store_url, job.request, overwrite)
     if not generate_job(job, options, output, console).complete:
         raise typer.Exit(INCOMPLETE)
@@ -73,6 +87,7 @@ def plan(options: SharedOptions, output: PlanFile = None, overwrite: OverwritePl
     with errors_end_with(UNUSABLE, console):
         job = prepare_job(options.inputs)
         parse_refreshes_early(options.refresh, job)
+        check_priced(job.config, options.max_cost_usd)
         target = None if output is None else plan_target(output, job, overwrite, options.verbose)
     plan_job(job, options, target, console)
 
@@ -103,6 +118,12 @@ def version() -> None:
 
 
 add_commands(app)
+app.add_typer(store_app, name="store")
+app.command()(batch)
+app.command()(status)
+app.command()(suggest)
+app.command()(setup)
+app.command("export")(export_object)
 app.command("write-views")(write_views)
 app.command("export-field")(export_field)
 

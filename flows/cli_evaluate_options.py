@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import typer
 
-from flows.cli_options import Seed, Settings, Store
+from flows.cli_options import MaxCost, Seed, Settings, Store
 
 _CONTEXT = inspect.Parameter(
     "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
@@ -139,6 +139,15 @@ class GenerationOptions(OptionGroup):
         int, typer.Option(min=64, max=4096, help="Side of the input image in pixels.")
     ] = 640
     seed: Seed = 0
+    max_cost: MaxCost = None
+    batch_api: Annotated[
+        bool,
+        typer.Option(
+            "--batch-api",
+            help="Ask hosted models for all plans and parts in batches first: half the price, and "
+            "up to a day of waiting. The same command goes on waiting.",
+        ),
+    ] = False
 
 
 def option_fields(group: OptionGroup | type[OptionGroup]) -> list[Any]:

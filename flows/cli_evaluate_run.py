@@ -25,6 +25,8 @@ from flows.cli_prefect import import_prefect
 from flows.cli_run import INCOMPLETE, running
 from flows.evaluation_facts import published_command
 from flows.evaluation_job import EvaluationJob, describe_job
+from mmpart_core.hosted.spending import Account, spending
+from mmpart_core.output.wording import spent
 
 SHOWN_LOSSES = (FAILURE_RATE, "f_0.05", "chamfer", "volume_iou", "centroid_error_pct")
 HINTS_TOLD = 6
@@ -44,6 +46,7 @@ def run_evaluation(job: EvaluationJob, console: Console, quiet: bool, verbose: b
         published_command(sys.argv[1:], job),
         running(console, quiet, verbose, Path(job.report)),
         evaluation_shown(console, quiet),
+        spending() as paid,
     ):
         rows = evaluate_dataset(job=job)
     if not quiet:
@@ -52,6 +55,7 @@ def run_evaluation(job: EvaluationJob, console: Console, quiet: bool, verbose: b
         print_notices(console, rows)
         out = Console(highlight=False)
         print_summaries(out, summarize(rows))
+        print_spent(out, paid, job.max_cost_usd)
         out.print(str(Path(job.report) / "index.html"), markup=False, soft_wrap=True)
     end_incomplete(incomplete_objects(job, rows), console)
 
@@ -71,6 +75,7 @@ def run_attribution(job: EvaluationJob, console: Console, quiet: bool, verbose: 
         published_command(sys.argv[1:], job),
         running(console, quiet, verbose, Path(job.report)),
         evaluation_shown(console, quiet),
+        spending() as paid,
     ):
         by_rung, tables = attribute_dataset(job=job)
     if not quiet:
@@ -79,6 +84,7 @@ def run_attribution(job: EvaluationJob, console: Console, quiet: bool, verbose: 
         out = Console(highlight=False)
         for table in tables:
             print_attribution(out, table)
+        print_spent(out, paid, job.max_cost_usd)
         out.print(str(Path(job.report) / "index.html"), markup=False, soft_wrap=True)
     end_incomplete(incomplete_objects(job, [r for rows in by_rung for r in rows]), console)
 
@@ -100,6 +106,14 @@ def print_attribution(console: Console, attribution: Attribution) -> None:
             gains = (signed(found[m].loss) if m in found else "" for m in metrics)
             table.add_row("  it loses", *gains, end_section=True)
     console.print(table)
+
+
+def print_spent(console: Console, paid: Account, max_cost_usd: float | None) -> None:
+    """What hosted models cost in this run, of what they were allowed; nothing without a call."""
+    line = spent(paid.cost_usd, paid.usage)
+    if line:
+        allowed = "" if max_cost_usd is None else f", of ${max_cost_usd:,.2f} allowed"
+        console.print(f"{line}{allowed}", markup=False, highlight=False, soft_wrap=True)
 
 
 def end_incomplete(lines: Sequence[str], console: Console) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Concatenate
+from typing import Annotated, Any, Concatenate, Literal
 
 import typer
 
+from flows.budget import parse_max_cost
 from flows.inputs import DEFAULT_STORE, STORE_VARIABLE, Inputs
 from mmpart_core.errors import ConfigError
 from mmpart_core.records import MAX_SEED
@@ -98,6 +99,16 @@ Refresh = Annotated[
     list[str] | None,
     typer.Option(help="Do again: a stage, or stage:part, with all that depends on it."),
 ]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        parser=parse_max_cost,
+        metavar="DOLLARS",
+        help="What hosted models may cost in this run. A call that could pass it is not made; what "
+        "was finished is kept, and the exit status is 3.",
+        show_default=False,
+    ),
+]
 Store = Annotated[
     str | None,
     typer.Option(
@@ -131,6 +142,18 @@ Overwrite = Annotated[
         "files (which stay).",
     ),
 ]
+Runner = Annotated[
+    Literal["threads", "dask", "dask-tasks"] | None,
+    typer.Option(
+        help="Where stages run: here, or on a Dask cluster (dask: only the work; dask-tasks: with "
+        "their Prefect tasks). Default: the profile's; dask with --scheduler.",
+        show_default=False,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="Dask scheduler that stages are sent to: tcp://host:8786."),
+]
 ApprovedPlan = Annotated[
     Path | None,
     typer.Option(
@@ -154,6 +177,18 @@ OverwritePlan = Annotated[
 ]  # fmt: skip
 
 
+def runner_settings(runner: str | None, scheduler: str | None) -> tuple[str, ...]:
+    """What ``--runner`` and ``--scheduler`` stand for, as settings of a profile.
+
+    Example:
+        >>> runner_settings(None, "tcp://host:8786")
+        ('runner=dask', 'scheduler=tcp://host:8786')
+    """
+    runner = runner or ("dask" if scheduler else None)
+    given = {"runner": runner, "scheduler": scheduler}
+    return tuple(f"{name}={value}" for name, value in given.items() if value is not None)
+
+
 @dataclass(frozen=True)
 class SharedOptions:
     """What ``generate`` and ``plan`` both take.
@@ -161,12 +196,14 @@ class SharedOptions:
     Attributes:
         inputs: image, components and configuration, as given.
         refresh: work to be done again.
+        max_cost_usd: what hosted models may cost; None for no bound.
         quiet: no progress, no table.
         verbose: Prefect's log on the terminal.
     """
 
     inputs: Inputs
     refresh: tuple[str, ...]
+    max_cost_usd: float | None
     quiet: bool
     verbose: bool
 
@@ -182,6 +219,7 @@ def read_shared_options(
     settings: Settings = None,
     seed: RunSeed = None,
     refresh: Refresh = None,
+    max_cost: MaxCost = None,
     store: Store = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -199,7 +237,7 @@ def read_shared_options(
         seed=seed,
         store=store,
     )
-    return SharedOptions(inputs, tuple(refresh or ()), quiet, verbose)
+    return SharedOptions(inputs, tuple(refresh or ()), max_cost, quiet, verbose)
 
 
 def with_shared_options(

@@ -72,6 +72,7 @@ def plan_job(job: Job, options: SharedOptions, target: PlanTarget | None, consol
             store=job.store_url,
             seed=job.seed,
             refresh=list(options.refresh),
+            max_cost_usd=options.max_cost_usd,
         )
     with errors_end_with(BROKEN_OFF, console):
         refreshes = parse_refreshes(options.refresh, job.request)

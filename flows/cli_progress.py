@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from flows.counted_progress import heard
 from flows.progress import NobodyListens, RunListener, listener
 from mmpart_core.backends import STAGES
 from mmpart_core.records import (
@@ -173,21 +174,12 @@ def shown(console: Console, quiet: bool) -> Generator[RunListener]:
         yield listener.get()
         return
     if not console.is_terminal:
-        with _heard(PlainLines(console)) as plain:
+        with heard(listener, PlainLines(console)) as plain:
             yield plain
         return
     bars = Bars()
     with (
         Live(bars, console=console, refresh_per_second=REFRESHES_PER_S),
-        _heard(bars) as heard,
+        heard(listener, bars),
     ):
-        yield heard
-
-
-@contextmanager
-def _heard(news: RunListener) -> Generator[RunListener]:
-    token = listener.set(news)
-    try:
-        yield news
-    finally:
-        listener.reset(token)
+        yield bars

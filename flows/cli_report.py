@@ -41,6 +41,23 @@ def print_result(console: Console, result: ObjectResult, seconds: float) -> None
     status = wording.status(result, gather_parts(result))
     total = wording.duration(seconds)
     console.print(f"{status}; {total} in all, {work} of work side by side")
+    spent = spent_line(result)
+    if spent:
+        console.print(spent, markup=False)
+
+
+def spent_line(result: ObjectResult) -> str:
+    """What hosted models cost, by part and in all; empty where none was called."""
+    usage = wording.summed_usage(result.runs)
+    line = wording.spent(sum(run.cost_usd for run in result.runs), usage)
+    by_part: dict[str | None, float] = {}
+    for run in result.runs:
+        if run.cost_usd:
+            by_part[run.component] = by_part.get(run.component, 0.0) + run.cost_usd
+    if not line or not by_part:
+        return line
+    listed = [f"{component_label(name)} {wording.money(usd)}" for name, usd in by_part.items()]
+    return f"{line}: {', '.join(listed)}"
 
 
 def _part_cells(result: ObjectResult, name: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """How a command runs a flow: what is shown, how errors end, what is written."""
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from flows.cli_report import failure_lines, print_result, warning_lines
 from flows.inputs import Job
 from flows.output_folder import local_folder
 from flows.run_log import RunLog
-from flows.stopping import exit_status, interruptible
+from flows.stopping import GRACE_S, exit_status, interruptible
 from mmpart_core.errors import ConfigError, InputError, MMPartError, StageFailedError
 from mmpart_core.output import wording
 from mmpart_core.output.bundle import write_bundle
@@ -63,7 +63,10 @@ def generate_job(job: Job, options: SharedOptions, output: str, console: Console
     import_prefect(options.verbose)
     from flows.cli_progress import shown
     from flows.generate_object import generate_object
+    from flows.runner_binding import bound_flow
 
+    with errors_end_with(UNUSABLE, console):
+        flow = bound_flow(generate_object, job.config)
     started = time.perf_counter()
     for note in () if options.quiet else job.notes:
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
@@ -73,13 +76,15 @@ def generate_job(job: Job, options: SharedOptions, output: str, console: Console
         shown(console, options.quiet),
         RunLog(folder, job, job.seed) as log,
     ):
-        result = generate_object(
+        result = flow(
             request=job.request,
             config=job.config,
             store=job.store_url,
             seed=job.seed,
             plan=job.plan,
             refresh=list(options.refresh),
+            max_cost_usd=options.max_cost_usd,
+            profile=job.run.profile,
         )
         log.result(result)
         for failure in result.failures:
@@ -91,7 +96,15 @@ def generate_job(job: Job, options: SharedOptions, output: str, console: Console
 
 
 @contextmanager
-def running(console: Console, quiet: bool, verbose: bool, log: Path | None) -> Generator[None]:
+def running(
+    console: Console,
+    quiet: bool,
+    verbose: bool,
+    log: Path | None,
+    *,
+    farewell: Callable[[], None] = report_crash,
+    grace_s: float = GRACE_S,
+) -> Generator[None]:
     """Around a flow run: errors, Ctrl-C and SIGTERM end with one line and their exit status.
 
     What cannot be used is status 2 only as long as no part was started: an image in which planning
@@ -103,7 +116,7 @@ def running(console: Console, quiet: bool, verbose: bool, log: Path | None) -> G
 
     began = False
     try:
-        with interruptible(tell, STOPPED, report_crash):
+        with interruptible(tell, STOPPED, farewell, grace_s):
             if not quiet:
                 tell("Starting Prefect ...")
             with prefect_session(verbose, log):

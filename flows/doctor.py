@@ -1,5 +1,6 @@
 """What works on this machine, what is missing, how to get it."""
 
+import datetime
 import importlib
 import importlib.util
 import os
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from flows.cli_prefect import check_server
+from flows.doctor_profiles import examine_profile
 from flows.inputs import DEFAULT_STORE, STORE_VARIABLE
 from flows.profiles import find_config, profile_names
 from mmpart_core import backends
@@ -41,7 +43,7 @@ class Check:
         name: what was looked at.
         status: ``absent`` is no fault where it is optional.
         found: what was found.
-        advice: how to get it; empty when it works.
+        advice: how to get it, or what to know; a line each.
         needed: the ``local`` profile cannot run without it.
     """
 
@@ -82,8 +84,8 @@ def print_checks(console: Console, checks: Sequence[Check]) -> int:
         line = Text(f"{check.status:<6}", style=colours[check.status])
         line.append(f"  {check.name:<{width}}  {check.found}", style="default")
         console.print(line, soft_wrap=True)
-        if check.advice:
-            console.print(Text(f"{'':<{width + 8}}  {check.advice}", style="dim"), soft_wrap=True)
+        for advice in check.advice.splitlines():
+            console.print(Text(f"{'':<{width + 8}}  {advice}", style="dim"), soft_wrap=True)
     broken = [check.name for check in checks if check.needed and check.status != "works"]
     if broken:
         console.print(Text(f"The local profile cannot run here: {', '.join(broken)}."))
@@ -216,10 +218,12 @@ def check_key(name: str, use: str) -> Check:
 
 
 def check_profile(name: str) -> Check:
-    """Whether a profile's back-ends and settings exist."""
+    """Whether a profile can run here, and what to know of its models."""
+    needed = name == "local"
     try:
-        config = find_config(name)
+        report = examine_profile(name, datetime.datetime.now(datetime.UTC).date())
     except ConfigError as error:
-        return Check(f"profile {name}", "broken", str(error), SETUP, needed=name == "local")
-    kinds = ", ".join(config.choice(stage).kind for stage in backends.STAGES)
-    return Check(f"profile {name}", "works", kinds, needed=name == "local")
+        return Check(f"profile {name}", "broken", str(error), SETUP, needed=needed)
+    status = "works" if not report.missing else "broken" if needed else "absent"
+    advice = "\n".join((*(f"missing: {each}" for each in report.missing), *report.notes))
+    return Check(f"profile {name}", status, report.kinds, advice, needed=needed)

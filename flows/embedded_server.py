@@ -23,6 +23,7 @@ STOP_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 180.0  # the first start on a machine migrates a database
 _AN_ERROR = re.compile(r"[\w.]+(Error|Exception)(\b|:)")  # how a traceback ends
 _IRI_GRAMMAR = "rfc3987_syntax"
+_embedded: set[str] = set()
 
 
 class EmbeddedServer:
@@ -37,6 +38,7 @@ class EmbeddedServer:
         self._log = None if show_log else tempfile.TemporaryFile()  # noqa: SIM115
         with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+            _embedded.add(self.url)
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 # -P: the folder that the command runs in may hold modules with names of packages
                 [sys.executable, "-P", "-m", "flows.embedded_server", str(listener.fileno())],
@@ -81,6 +83,13 @@ class EmbeddedServer:
         """End it at once."""
         self._process.kill()
         self._process.wait()
+
+
+def has_pages() -> bool:
+    """Whether flows run on a server of the user's own, whose pages somebody may look at."""
+    from prefect.settings import PREFECT_API_URL
+
+    return PREFECT_API_URL.value() not in (None, *_embedded)
 
 
 @contextmanager

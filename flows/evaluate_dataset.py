@@ -21,6 +21,7 @@ from evaluation.objects import GroundTruthObject, Prediction
 from evaluation.protocol import Protocol
 from evaluation.reporting.report import ReportOptions, write_report
 from evaluation.rows import ObjectScore, ScoreRow
+from flows.batch_answers import batch_answers
 from flows.evaluation_facts import report_command, write_run_file
 from flows.evaluation_job import EvaluationJob, Round, describe_job
 from flows.evaluation_progress import evaluation_listener
@@ -28,6 +29,7 @@ from flows.generate_truth import generate_prediction, label_of_step
 from flows.stage_runner import CACHED
 from flows.threaded_flow import threaded_flow
 from mmpart_core.errors import StorageError
+from mmpart_core.hosted.spending import spending
 from tasks._caching import VerifiedRecords, verified_results
 from tasks._score_pool import opened_pool
 from tasks.score import ScoreWork, score_object, scoring_pool
@@ -87,6 +89,8 @@ def score_rounds(job: EvaluationJob) -> list[RoundScores]:
     evaluation_listener.get().begun(len(job.object_ids) * len(job.rounds))
     stopped = Event()
     with (
+        spending(job.max_cost_usd),
+        batch_answers(job),
         verified_results(job.store) as records,
         opened_pool(job.pool_kind(), job.workers, job.scheduler) as pool,
         ThreadPoolExecutor(_threads(job), thread_name_prefix="score") as threads,
@@ -201,7 +205,7 @@ def _outcome(work: ScoreWork, records: VerifiedRecords) -> tuple[ObjectScore | E
     cached = state.name == CACHED
     if state.is_completed() and not cached and not getattr(state.data, "is_persisted", False):
         reason = records.write_fault(work.key) or "the result storage gave no reason"
-        raise StorageError(f"the score of {work.label} was not stored: {reason}")
+        raise StorageError(f"the score of {work.name} was not stored: {reason}")
     return outcome, cached
 
 

@@ -10,6 +10,7 @@ from evaluation.loaders import LAYOUTS, detect_layout, open_dataset
 from evaluation.models.model_files import ModelFiles, find_models, open_models, with_models
 from evaluation.protocol import MMPART, PRESETS, Protocol
 from flows.attribution_rungs import TRUTH_KIND, build_rungs, parse_stages
+from flows.budget import BATCH_POLL_S, check_batches, check_priced
 from flows.cli_evaluate_options import (
     GenerationOptions,
     PredictionOptions,
@@ -82,7 +83,8 @@ def prepare_evaluation(
     truths = any(config.choice(stage).kind == TRUTH_KIND for stage in backends.STAGES)
     made = generation_of(generation, config, keep_truth=truths)
     output = output_folder(generation, data.name)
-    job = job_of(scoring, data, (Round(predictions=str(output), generation=made),), predictions)
+    rounds = (Round(predictions=str(output), generation=made),)
+    job = job_of(scoring, data, rounds, predictions, generation)
     check_outputs(job, output, scoring.overwrite)
     return job
 
@@ -112,7 +114,7 @@ def prepare_attribution(
             f"attribute: profile '{generation.profile}' takes {', '.join(chosen)} from the truth "
             "already, so there is nothing to compare; name other stages or another profile"
         )
-    job = job_of(scoring, data, rungs)
+    job = job_of(scoring, data, rungs, generation=generation)
     check_outputs(job, output, scoring.overwrite)
     return job
 
@@ -127,10 +129,13 @@ def checked_config(generation: GenerationOptions) -> PipelineConfig:
 
     Raises:
         ConfigError: no such profile, a setting that does not fit, a package or device that is
-            missing.
+            missing, a budget for models whose price is not known.
     """
     config = find_config(generation.profile, generation.settings or ())
     check_usable(config)
+    check_priced(config, generation.max_cost)
+    if generation.batch_api:
+        check_batches(config, generation.profile)
     return config
 
 
@@ -168,6 +173,7 @@ def job_of(
     data: ChosenData,
     rounds: tuple[Round, ...],
     predictions: PredictionOptions | None = None,
+    generation: GenerationOptions | None = None,
 ) -> EvaluationJob:
     """The job, once its objects and rounds are known.
 
@@ -191,6 +197,8 @@ def job_of(
         look=LookOptions(models=models) if scoring.appearance else None, store=store,
         report=str(scoring.report), pool=scoring.pool,
         workers=scoring.workers or os.cpu_count() or 1, scheduler=scoring.scheduler,
+        max_cost_usd=generation.max_cost if generation else None,
+        batch_poll_s=BATCH_POLL_S if generation and generation.batch_api else None,
     )  # fmt: skip
 
 

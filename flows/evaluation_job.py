@@ -72,6 +72,10 @@ class EvaluationJob(Record):
         pool: where scores are computed; ``auto`` decides by the number of objects.
         workers: processes side by side.
         scheduler: address of a Dask scheduler.
+        max_cost_usd: what hosted models may cost for all objects and rounds together; a call that
+            could pass it is not made, and its part fails. None for no bound.
+        batch_poll_s: plans and parts are asked for in batches first, at half the price, and looked
+            for so often; None for single calls only.
     """
 
     dataset: str
@@ -89,6 +93,8 @@ class EvaluationJob(Record):
     pool: PoolKind | Literal["auto"] = "auto"
     workers: int = Field(default=2, ge=1, le=256)
     scheduler: str | None = None
+    max_cost_usd: float | None = Field(default=None, ge=0.0)
+    batch_poll_s: float | None = Field(default=None, gt=0.0)
 
     def inputs(self, chosen: Round, object_id: str, fault: str | None = None) -> ScoreInputs:
         """Where one object's truth and prediction lie."""

@@ -1,16 +1,18 @@
 """Shows an evaluation as it goes: a bar on a terminal, a line per object elsewhere."""
 
 import threading
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TimeElapsedColumn
 
 from evaluation.reporting.worst import ranking_metric
 from evaluation.rows import ScoreRow
+from flows.cli_report import failure_lines
+from flows.counted_progress import counted
 from mmpart_core.records import ObjectResult
 
 _PARTS_TOLD = 3
@@ -21,6 +23,10 @@ class EvaluationListener(Protocol):
 
     def begun(self, steps: int) -> None:
         """So many objects are to be scored, each once per round."""
+        ...
+
+    def said(self, line: str) -> None:
+        """Something to be told on a line of its own."""
         ...
 
     def generating(self, what: str) -> None:
@@ -41,6 +47,9 @@ class NobodyWatches:
 
     def begun(self, steps: int) -> None:
         """See ``EvaluationListener.begun``."""
+
+    def said(self, line: str) -> None:
+        """See ``EvaluationListener.said``."""
 
     def generating(self, what: str) -> None:
         """See ``EvaluationListener.generating``."""
@@ -74,6 +83,10 @@ class EvaluationLines(NobodyWatches):
         if self._progress and self._task is not None:
             self._progress.update(self._task, total=steps)
 
+    def said(self, line: str) -> None:
+        """See ``EvaluationListener.said``."""
+        self._say(line)
+
     def generating(self, what: str) -> None:
         """See ``EvaluationListener.generating``."""
         if self._progress and self._task is not None:
@@ -89,6 +102,9 @@ class EvaluationLines(NobodyWatches):
         parts = f"{len(result.parts)} of {len(result.request.components)} parts"
         how = f"{len(result.runs) - cached} stages made, {cached} cached"
         self._say(f"{what}: {parts} made, {how}, {seconds:.1f} s of work")
+        # Why parts are missing: scoring only finds that they are.
+        for line in list(dict.fromkeys(failure_lines(result)))[:_PARTS_TOLD]:
+            self._say(f"{what}: {line}")
 
     def scored(self, what: str, rows: Sequence[ScoreRow], cached: bool) -> None:
         """See ``EvaluationListener.scored``."""
@@ -129,32 +145,6 @@ def _without_score(parts: Sequence[ScoreRow]) -> str:
     return "".join(f"; {each}" for each in told)
 
 
-@contextmanager
-def evaluation_shown(console: Console, quiet: bool) -> Generator[None]:
+def evaluation_shown(console: Console, quiet: bool) -> AbstractContextManager[None]:
     """Within: what evaluations do in this thread and its children is shown on a console."""
-    if quiet:
-        yield
-        return
-    if not console.is_terminal:
-        with _heard(EvaluationLines(console)):
-            yield
-        return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[now]}", markup=False),
-        TimeElapsedColumn(),
-    )
-    progress = Progress(*columns, console=console)
-    with progress, _heard(EvaluationLines(console, progress)):
-        yield
-
-
-@contextmanager
-def _heard(news: EvaluationListener) -> Generator[None]:
-    token = evaluation_listener.set(news)
-    try:
-        yield
-    finally:
-        evaluation_listener.reset(token)
+    return counted(console, quiet, evaluation_listener, EvaluationLines, TimeElapsedColumn())

@@ -117,13 +117,15 @@ class Forecaster:
 def expected_cost_usd(config: PipelineConfig, stage: StageName) -> float | None:
     """What one piece of a stage's work costs, by its back-end's own estimate; None without one.
 
-    A back-end that costs money has a function ``expected_cost_usd(settings)`` in its module.
+    A back-end that costs money has a function ``expected_cost_usd(settings)`` in its module; it
+    gives None where the price is not known.
     """
     choice = config.choice(stage)
     estimate = getattr(backends.find_module(stage, choice.kind), "expected_cost_usd", None)
     if estimate is None:
         return None
-    return float(estimate(backends.check_settings(stage, choice.kind, choice.settings)))
+    stated = estimate(backends.check_settings(stage, choice.kind, choice.settings))
+    return None if stated is None else float(stated)
 
 
 def stated_cost(forecasts: Sequence[Forecast]) -> str:

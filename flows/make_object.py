@@ -4,10 +4,12 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.budget import check_priced
 from flows.cli_report import failure_lines
 from flows.generate_object import generate_object
 from flows.inputs import Inputs, Job, prepare_job
 from flows.output_folder import check_output
+from flows.runner_binding import bound_flow
 from mmpart_core.errors import StageError
 from mmpart_core.output.bundle import write_bundle
 
@@ -28,6 +30,7 @@ def make_object(
     store: str | None = None,
     refresh: list[str] | None = None,
     overwrite: bool = False,
+    max_cost_usd: float | None = None,
 ) -> dict[str, str]:
     """The command ``mmpart generate`` as a flow; gives file name -> where it was written.
 
@@ -44,6 +47,7 @@ def make_object(
         store: where artifacts are kept; as for the command where not given.
         refresh: ``"isolate:hat"``: done again, with all that depends on it.
         overwrite: write to ``output`` although it holds something else.
+        max_cost_usd: what hosted models may cost.
 
     Raises:
         InputError, ConfigError, StorageError: something given cannot be used.
@@ -53,14 +57,23 @@ def make_object(
     job = prepare_job(Inputs(image=Path(image), parts=parts or (), components=listed,
                              camera=camera, name=name, profile=profile,
                              settings=settings or (), seed=seed, store=store))  # fmt: skip
+    check_priced(job.config, max_cost_usd)
     check_output(output, job.store_url, job.request, overwrite)
-    return _written(job, output, refresh or [])
+    return _written(job, output, refresh or [], max_cost_usd)
 
 
-def _written(job: Job, output: str, refresh: list[str]) -> dict[str, str]:
+def _written(
+    job: Job, output: str, refresh: list[str], max_cost_usd: float | None
+) -> dict[str, str]:
     """Run, write, and only then say that something is missing."""
-    result = generate_object(
-        request=job.request, config=job.config, store=job.store_url, seed=job.seed, refresh=refresh
+    result = bound_flow(generate_object, job.config)(
+        request=job.request,
+        config=job.config,
+        store=job.store_url,
+        seed=job.seed,
+        refresh=refresh,
+        max_cost_usd=max_cost_usd,
+        profile=job.run.profile,
     )
     written = write_bundle(result, job.store, output, config=job.config)
     if not result.complete:

@@ -13,10 +13,13 @@ from prefect.exceptions import TerminationSignal
 
 from flows.progress import listener
 from flows.refresh import Refresh
+from flows.runner_binding import annotated
 from mmpart_core import backends, stages
 from mmpart_core.config import PipelineConfig
+from mmpart_core.direct_runner import cost_of, failure_of
 from mmpart_core.errors import ConfigError, MMPartError, StageFailedError, StorageError
-from mmpart_core.pipeline import Branch, failure_of
+from mmpart_core.hosted.spending import spending
+from mmpart_core.pipeline import Branch
 from mmpart_core.records import PartFailure, StageName, StageRun, component_label
 from tasks._caching import VerifiedRecords
 from tasks._runners import Work
@@ -46,6 +49,10 @@ class PrefectRunner:
         records: result storage of this flow run.
         seed: every random choice follows from it.
         refreshes: work that is done again although its record is there.
+        part_seeds: seeds of parts that are not made with ``seed``, by component.
+        stopped: see below; one that several runners share stops all of them.
+        object_name: of the request, for the names of task runs.
+        tags: of all task runs, beside those for their stage and back-end.
 
     Attributes:
         stopped: once set, no further work is begun.
@@ -57,24 +64,32 @@ class PrefectRunner:
         records: VerifiedRecords,
         seed: int,
         refreshes: Sequence[Refresh] = (),
+        part_seeds: Mapping[str, int] | None = None,
+        stopped: Event | None = None,
+        object_name: str = "",
+        tags: Sequence[str] = (),
     ) -> None:
         self._config = config
         self._records = records
         self._seed = seed
         self._refreshes = tuple(refreshes)
-        self.stopped = Event()
+        self._part_seeds = dict(part_seeds or {})
+        self.stopped = stopped or Event()
+        self._object_name = object_name
+        self._tags = tuple(tags)
 
     def __call__(
         self, stage: StageName, component: str | None, inputs: Mapping[str, Any]
     ) -> tuple[Any, StageRun]:
-        """See ``pipeline.StageRunner``.
+        """See ``direct_runner.StageRunner``.
 
         An error that nobody raised on purpose (memory, a fault in a package) is this part's
         failure too: the others go on, and the log has its traceback.
 
         Raises:
             StageFailedError: the work failed; it says what the work took until then.
-            ConfigError: a back-end cannot be used at all; this stops the run.
+            ConfigError: a back-end cannot be used at all; this stops the run: the other lines
+                begin nothing more.
             CancelledError: the run was stopped.
         """
         if self.stopped.is_set():
@@ -83,9 +98,11 @@ class PrefectRunner:
         work = self._work(stage, component, inputs)
         started = time.perf_counter()
         news.started(stage, component)
-        state = self._finished_state(stage, component, {**inputs, "work": work})
-        record = self._outcome(state, work)
+        with spending() as account:
+            state = self._finished_state(stage, component, {**inputs, "work": work})
+            record = self._outcome(state, work)
         if isinstance(record, ConfigError):
+            self.stopped.set()
             raise record
         cached = state.name == CACHED
         run = StageRun(
@@ -95,9 +112,10 @@ class PrefectRunner:
             cached=cached,
             failed=isinstance(record, Exception),
             seconds=time.perf_counter() - started,
-            cost_usd=0.0 if cached else getattr(record, "cost_usd", 0.0),
+            cost_usd=0.0 if cached else cost_of(record, account),
+            usage=account.usage,
             backend=backends.backend_version(stage, work.choice.kind),
-            seed=self._seed,
+            seed=work.seed,
         )
         if isinstance(record, Exception):
             failure = _failure(component, stage, record)
@@ -110,12 +128,16 @@ class PrefectRunner:
 
     def _work(self, stage: StageName, component: str | None, inputs: Mapping[str, Any]) -> Work:
         choice = self._config.choice(stage)
+        seed = self._seed if component is None else self._part_seeds.get(component, self._seed)
         return Work(
             component=component,
-            key=stages.work_key(stage, inputs, choice, self._seed),
+            key=stages.work_key(stage, inputs, choice, seed),
             choice=choice,
-            seed=self._seed,
+            seed=seed,
             store=self._records.url,
+            scheduler=self._config.scheduler if self._config.runner == "dask" else None,
+            object_name=self._object_name,
+            tags=(*self._tags, f"stage:{stage}", f"backend:{choice.kind}"),
         )
 
     def _finished_state(
@@ -124,7 +146,8 @@ class PrefectRunner:
         task = TASKS[stage]
         if any(refresh.covers(stage, component) for refresh in self._refreshes):
             task = task.with_options(refresh_cache=True)
-        future = task.submit(**parameters)
+        with annotated(self._config, stage, self._config.choice(stage)):
+            future = task.submit(**parameters)
         future.wait()
         return future.state
 
@@ -134,7 +157,8 @@ class PrefectRunner:
         A record that was made but could not be stored is a failure: the next run would silently
         pay for it again. Prefect says so nowhere but in the record itself.
         """
-        outcome = state.result(raise_on_failure=False)
+        # _sync: this may be a thread of an async flow run
+        outcome: Any = state.result(raise_on_failure=False, _sync=True)  # pyright: ignore[reportCallIssue]
         stored = state.name == CACHED or getattr(state.data, "is_persisted", False)
         if state.is_completed() and not stored:
             reason = self._records.write_fault(work.key) or "the result storage gave no reason"
@@ -173,6 +197,13 @@ def side_by_side(
                 return [future.result() for future in futures]
             except (KeyboardInterrupt, TerminationSignal):
                 stopped.set()
+                raise
+            except CancelledError:
+                # One line stopped the others; what stopped it is what matters.
+                reasons = [future.exception() for future in futures]
+                for reason in reasons:
+                    if reason is not None and not isinstance(reason, CancelledError):
+                        raise reason from None
                 raise
 
     return run_branches

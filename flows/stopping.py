@@ -47,7 +47,9 @@ def exit_status(stop: KeyboardInterrupt) -> int:
 
 
 @contextmanager
-def interruptible(tell: Telling, last: str, farewell: Callable[[], None]) -> Generator[None]:
+def interruptible(
+    tell: Telling, last: str, farewell: Callable[[], None], grace_s: float = GRACE_S
+) -> Generator[None]:
     """Within: Ctrl-C and SIGTERM raise ``Stopped`` in the main thread.
 
     Prefect replaces the handler of SIGTERM while a flow runs, by one that raises its own
@@ -58,6 +60,7 @@ def interruptible(tell: Telling, last: str, farewell: Callable[[], None]) -> Gen
         tell: writes a line for the user.
         last: what is said where the process ends at once.
         farewell: called in the main thread before the process ends at once.
+        grace_s: how long SIGTERM lets work go on.
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -78,7 +81,7 @@ def interruptible(tell: Telling, last: str, farewell: Callable[[], None]) -> Gen
     installed = {signal.SIGINT: stop, signal.SIGTERM: stop, GRACE_IS_OVER: leave}
     before = {number: signal.signal(number, handler) for number, handler in installed.items()}
     try:
-        with _grace_after(signal.SIGTERM, tell):
+        with _grace_after(signal.SIGTERM, tell, grace_s):
             yield
     finally:
         for number, handler in before.items():
@@ -91,7 +94,7 @@ def _end_soon(status: int) -> None:
 
 
 @contextmanager
-def _grace_after(number: signal.Signals, tell: Telling) -> Generator[None]:
+def _grace_after(number: signal.Signals, tell: Telling, grace_s: float) -> Generator[None]:
     """Within: a signal's arrival is told, and starts the grace, whoever handles the signal."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -100,8 +103,8 @@ def _grace_after(number: signal.Signals, tell: Telling) -> Generator[None]:
     def watch() -> None:
         while arrived := os.read(reading, 64):
             if number in arrived:
-                tell(f"Stopping: work that is not done in {GRACE_S:.0f} s is left.")
-                if not over.wait(GRACE_S):
+                tell(f"Stopping: work that is not done in {grace_s:.0f} s is left.")
+                if not over.wait(grace_s):
                     _end_main_thread(over)
                 return
 

@@ -11,7 +11,9 @@ import importlib.metadata
 import importlib.util
 import json
 import pkgutil
+import sys
 import threading
+from functools import lru_cache
 from types import ModuleType
 from typing import Any, ClassVar, Protocol, get_args, runtime_checkable
 
@@ -85,8 +87,21 @@ def available_kinds(stage: StageName) -> tuple[str, ...]:
     """The kinds that exist for a stage, built-in first, then those of other packages."""
     package = importlib.import_module(f"mmpart_core.{stage}.backends")
     built_in = [module.name for module in pkgutil.iter_modules(package.__path__)]
-    external = [entry.name for entry in importlib.metadata.entry_points(group=f"mmpart.{stage}")]
+    external = [*_external(f"mmpart.{stage}", tuple(sys.path))]
     return tuple(dict.fromkeys([*sorted(built_in), *sorted(external)]))
+
+
+@lru_cache(maxsize=64)
+def _external(group: str, _path: tuple[str, ...]) -> dict[str, Any]:
+    """What other packages provide, by name; the first on the path counts.
+
+    Looked for once for each search path: the metadata of all installed packages are read for it,
+    which takes some ten milliseconds, and it is asked for several times per piece of work.
+    """
+    found: dict[str, Any] = {}
+    for entry in importlib.metadata.entry_points(group=group):
+        found.setdefault(entry.name, entry)
+    return found
 
 
 def find_module(stage: StageName, kind: str) -> ModuleType:
@@ -99,7 +114,8 @@ def find_module(stage: StageName, kind: str) -> ModuleType:
     public = kind.isidentifier() and not kind.startswith("_")
     if public and importlib.util.find_spec(name) is not None:
         return importlib.import_module(name)
-    for entry in importlib.metadata.entry_points(group=f"mmpart.{stage}", name=kind):
+    entry = _external(f"mmpart.{stage}", tuple(sys.path)).get(kind)
+    if entry is not None:
         return entry.load()
     raise UnknownBackendError(
         f"{stage}.kind: no back-end {quoted(kind)}; expected one of "

@@ -63,6 +63,17 @@ class PipelineConfig(BaseModel):
         "where its outline does not fit the other views.",
     )
     workers: int = Field(default=2, ge=1, le=256, description="Stages that run side by side.")
+    runner: Literal["threads", "dask", "dask-tasks"] = Field(
+        default="threads",
+        description="Where stages run: in this process; on a Dask cluster, while their Prefect "
+        "tasks stay here; or tasks and all on it (needs a Prefect server that its workers reach). "
+        "Does not affect the output.",
+    )
+    scheduler: str | None = Field(
+        default=None,
+        pattern=r"^[a-z]+://[^@/\s]+$",
+        description="Address of the Dask scheduler, tcp://host:8786; for the runners on Dask.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -80,6 +91,15 @@ class PipelineConfig(BaseModel):
                 )
                 filled[stage] = {**choice, "settings": settings.model_dump(mode="json")}
         return filled
+
+    @model_validator(mode="after")
+    def _check_runner(self) -> "PipelineConfig":
+        if self.runner != "threads" and self.scheduler is None:
+            raise ValueError(
+                f"runner '{self.runner}' needs the address of a Dask scheduler: "
+                "--scheduler tcp://host:8786"
+            )
+        return self
 
     def choice(self, stage: StageName) -> BackendChoice:
         """The back-end of one stage."""

@@ -7,7 +7,7 @@ pickling (Dask and Prefect move them between processes): the message is the one 
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from mmpart_core.records import PartFailure, StageRun
+from mmpart_core.records import IsolationTry, PartFailure, StageRun
 
 
 class MMPartError(Exception):
@@ -32,6 +32,10 @@ class MissingDependencyError(ConfigError):
     """A back-end was asked for whose package is not installed."""
 
 
+class QuotaExhaustedError(ConfigError):
+    """A hosted model's account has no money left; no other part would fare better."""
+
+
 class InputError(MMPartError):
     """An image, component list, plan or scene that cannot be used."""
 
@@ -41,7 +45,16 @@ class ArgumentError(MMPartError, ValueError):
 
 
 class BackendError(MMPartError):
-    """A back-end failed for good; trying again gives the same answer."""
+    """A back-end failed for good; trying again gives the same answer.
+
+    Attributes:
+        drawn: pictures that a model drew before and that were rejected
+            (``isolate.protocol.DrawnTry``); the stage stores them.
+        tries: the same, stored.
+    """
+
+    drawn: tuple[object, ...] = ()
+    tries: tuple[IsolationTry, ...] = ()
 
 
 class TransientBackendError(BackendError):
@@ -52,8 +65,20 @@ class RefusedError(BackendError):
     """A model declined to do the work."""
 
 
+class AwaitedAnswerError(MMPartError):
+    """An answer of a hosted model that comes with a batch has not come yet."""
+
+
+class BudgetError(MMPartError):
+    """A call was not made because it could have cost more than the run may."""
+
+
 class StageError(MMPartError):
     """A stage's output failed a check."""
+
+
+class ProcessKilledError(MMPartError):
+    """Work during which its process died again and again."""
 
 
 class StageFailedError(MMPartError):

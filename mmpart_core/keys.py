@@ -11,7 +11,7 @@ from mmpart_core.config import BackendChoice
 from mmpart_core.records import Record, StageName
 
 # Fields of records that only tell: an image that cost more, or came with a note, is the same image.
-TOLD_ONLY = frozenset({"cost_usd", "warnings"})
+TOLD_ONLY = frozenset({"cost_usd", "warnings", "tries"})
 
 
 @dataclass(frozen=True)

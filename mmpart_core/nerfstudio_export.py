@@ -109,5 +109,11 @@ def _part_views(field: FieldFile, views: Path | None) -> PosedViews:
             f"views '{source}': no such folder; the texture is baked from the views, so say where "
             "they are now (--views)"
         )
-    given = read_views_folder(source).views
-    return move_views(given, np.linalg.inv(field.given_from_part))
+    given, trained = read_views_folder(source).views, field.trained
+    bends = trained.deformations
+    if bends is not None and len(bends) != len(given.cameras):
+        raise InputError(
+            f"views '{source}': {len(given.cameras)} views, but the field was trained on "
+            f"{len(bends)}; say where those are (--views), or train again"
+        )
+    return trained.trained_on(move_views(given, np.linalg.inv(field.given_from_part)))

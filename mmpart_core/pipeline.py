@@ -4,15 +4,15 @@ plan -> isolate -> multiview -> reconstruct -> mesh -> assemble. Flows run the s
 through Prefect; nothing here knows of it.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from mmpart_core import backends, stages
 from mmpart_core.config import PipelineConfig
-from mmpart_core.errors import ConfigError, MMPartError, StageFailedError
+from mmpart_core.direct_runner import StageRunner, direct_runner
+from mmpart_core.errors import StageFailedError
+from mmpart_core.hosted.spending import spending
 from mmpart_core.plan.stage import truth_part
 from mmpart_core.records import (
     IsolatedPart,
@@ -27,64 +27,6 @@ from mmpart_core.records import (
     ViewSet,
 )
 from mmpart_core.storage.blob_store import BlobStore
-
-
-@runtime_checkable
-class StageRunner(Protocol):
-    """Does one piece of work and says what it took; a flow's version asks a cache first."""
-
-    def __call__(
-        self, stage: StageName, component: str | None, inputs: Mapping[str, Any]
-    ) -> tuple[Any, StageRun]:
-        """Run one stage.
-
-        Raises:
-            StageFailedError: the work failed with an error raised on purpose; it says what the
-                work took until then.
-            ConfigError: a back-end cannot be used at all, so no part can be made.
-        """
-        ...
-
-
-def direct_runner(config: PipelineConfig, store: BlobStore, seed: int) -> StageRunner:
-    """A runner that calls the stage functions in this process, without a cache."""
-
-    def run(
-        stage: StageName, component: str | None, inputs: Mapping[str, Any]
-    ) -> tuple[Any, StageRun]:
-        choice = config.choice(stage)
-        started = time.perf_counter()
-
-        def taken(outcome: Any) -> StageRun:
-            return StageRun(
-                component=component,
-                stage=stage,
-                key=stages.work_key(stage, inputs, choice, seed),
-                cached=False,
-                failed=isinstance(outcome, MMPartError),
-                seconds=time.perf_counter() - started,
-                cost_usd=getattr(outcome, "cost_usd", 0.0),
-                backend=backends.backend_version(stage, choice.kind),
-                seed=seed,
-            )
-
-        try:
-            record = stages.run_stage(stage, inputs, choice, store, seed)
-        except ConfigError:  # a back-end that cannot be used at all stops the run
-            raise
-        except MMPartError as error:
-            failure = failure_of(component, stage, error)
-            raise StageFailedError(failure, taken(error)) from error
-        return record, taken(record)
-
-    return run
-
-
-def failure_of(component: str | None, stage: StageName, error: BaseException) -> PartFailure:
-    """An error as a record."""
-    return PartFailure(
-        component=component, stage=stage, error=type(error).__name__, message=str(error)
-    )
 
 
 def make_plan(request: ObjectRequest, run: StageRunner) -> tuple[PartPlan, StageRun]:
@@ -214,6 +156,7 @@ def generate_object(
     store: BlobStore,
     seed: int,
     plan: PartPlan | None = None,
+    max_cost_usd: float | None = None,
 ) -> ObjectResult:
     """Run all six stages in this process, part after part.
 
@@ -223,12 +166,15 @@ def generate_object(
         store: where artifacts live.
         seed: every random choice follows from it.
         plan: an approved plan to run instead of planning.
+        max_cost_usd: what hosted models may cost; a call that could pass it is not made, and its
+            part fails.
 
     Returns:
         Everything that was made, and what failed.
     """
     run = direct_runner(config, store, seed)
-    return run_stages(request, config, run, one_after_another, plan)
+    with spending(max_cost_usd):
+        return run_stages(request, config, run, one_after_another, plan)
 
 
 def run_stages(

@@ -6,6 +6,7 @@ from typing import Any
 from mmpart_core import backends, keys, provenance
 from mmpart_core.assemble import stage as assemble
 from mmpart_core.config import BackendChoice
+from mmpart_core.hosted import answer_book
 from mmpart_core.isolate import stage as isolate
 from mmpart_core.mesh import stage as mesh
 from mmpart_core.multiview import stage as multiview
@@ -53,5 +54,6 @@ def run_stage(
         MMPartError: whatever the stage raises.
     """
     backend = backends.open_backend(stage, choice.kind, choice.settings)
-    with provenance.unusable_blobs_named(inputs):
+    piece = answer_book.piece_of_work(lambda: work_key(stage, inputs, choice, seed))
+    with piece, provenance.unusable_blobs_named(inputs):
         return _FUNCTIONS[stage](**inputs, backend=backend, store=store, seed=seed)

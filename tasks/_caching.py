@@ -11,7 +11,7 @@ that cannot be written a success. Both are remembered here, and whoever runs the
 """
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,7 +26,6 @@ from evaluation.rows import ObjectScore
 from mmpart_core.errors import StorageError
 from mmpart_core.records import (
     AssembledObject,
-    BlobRef,
     IsolatedPart,
     PartMesh,
     PartPlan,
@@ -37,6 +36,7 @@ from mmpart_core.records import (
 from mmpart_core.storage.blob_store import BlobStore
 from mmpart_core.storage.fsspec_store import FsspecStore
 from mmpart_core.storage.opening import open_store
+from mmpart_core.storage.store_contents import blob_refs
 
 RECORD_TYPES: dict[str, type[Record]] = {
     "plan": PartPlan,
@@ -49,9 +49,15 @@ RECORD_TYPES: dict[str, type[Record]] = {
 }
 
 
-def work_key_of(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """The key of a task's work, computed by the core before the task was submitted."""
-    return parameters["work"].key
+def work_key_of(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """The key of a task's work, computed by the core before the task was submitted.
+
+    The run is tagged here: past the point where Prefect would ask for a slot for each tag, and
+    before the run's next state takes its tags to the server.
+    """
+    work = parameters["work"]
+    context.task_run.tags = [*dict.fromkeys((*context.task_run.tags, *work.tags))]
+    return work.key
 
 
 BY_WORK_KEY = CacheKeyFnPolicy(cache_key_fn=work_key_of)
@@ -99,24 +105,6 @@ def trusted_record(key: str, content: bytes, store: BlobStore) -> Record | None:
     if result.get("__class__") != known_name:
         return None
     return record if all(store.has(ref) for ref in blob_refs(result["data"])) else None
-
-
-def blob_refs(value: Any) -> list[BlobRef]:
-    """All references to blobs inside JSON data, each once."""
-    fields = BlobRef.model_fields
-    found = {ref["sha256"]: {name: ref[name] for name in fields} for ref in _refs(value)}
-    return [BlobRef.model_validate(ref) for ref in found.values()]
-
-
-def _refs(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        if value.keys() >= BlobRef.model_fields.keys():
-            yield value
-        for item in value.values():
-            yield from _refs(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _refs(item)
 
 
 class VerifiedRecords(WritableFileSystem):
@@ -178,16 +166,21 @@ class VerifiedRecords(WritableFileSystem):
 
 
 @contextmanager
-def verified_results(url: str) -> Generator[VerifiedRecords]:
+def verified_results(url: str, *, probe: bool = True) -> Generator[VerifiedRecords]:
     """Within a flow run: the results of its tasks are kept in the store at an address.
 
     The storage is a property of the flow run, not of each task, so that a task costs no request
     to the Prefect server; it need not be saved as a block.
 
+    Args:
+        url: address of the store.
+        probe: try the store first.
+
     Raises:
         StorageError: the store cannot be written, read or deleted from.
     """
-    open_store(url).probe()
+    if probe:
+        open_store(url).probe()
     records = VerifiedRecords(url=url)
     results = ResultStore(
         result_storage=records, serializer=JSONSerializer(), cache_result_in_memory=False

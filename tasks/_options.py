@@ -1,9 +1,10 @@
 """How the stages' tasks are retried, cached and named: the same for all of them.
 
 No ``timeout_seconds``: Prefect cannot interrupt a body in a worker thread, it would only rename
-the end of it. Back-ends that wait for somebody else set limits on the waiting itself. No tags
-either: for each tag of a task Prefect asks the server for a slot before the cache is asked, which
-took about two seconds per task where two tasks ran side by side; the task's name says the stage.
+the end of it. Back-ends that wait for somebody else set limits on the waiting itself. No tags of
+the tasks' own either: for each Prefect asks the server for a slot before the cache is asked, which
+took about two seconds per task where two tasks ran side by side. Runs get theirs when they ask for
+their key, see ``_caching.work_key_of``.
 """
 
 from typing import Any, Literal
@@ -29,7 +30,7 @@ def stage_options(stage: StageName | Literal["score"]) -> dict[str, Any]:
     """Keyword arguments of a stage's ``@task``."""
     return {
         "name": stage,
-        "task_run_name": f"{stage} {{work.label}}",
+        "task_run_name": "{work.name}",
         "retries": RETRIES,
         "retry_delay_seconds": exponential_backoff(FIRST_DELAY_S),
         "retry_jitter_factor": 0.5,

@@ -11,7 +11,7 @@ from mmpart_core.records import (
     ViewSet,
 )
 from tasks._options import stage_options
-from tasks._runners import Work, run_here
+from tasks._runners import Work, run_body
 
 
 @task(**stage_options("assemble"))
@@ -28,7 +28,7 @@ def assemble_object(
     Raises:
         MMPartError: whatever the stage raises.
     """
-    return run_here(
+    return run_body(
         "assemble",
         {
             "request": request,

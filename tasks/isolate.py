@@ -4,7 +4,7 @@ from prefect import task
 
 from mmpart_core.records import ImageRef, IsolatedPart, PartPrompt
 from tasks._options import stage_options
-from tasks._runners import Work, run_here
+from tasks._runners import Work, run_body
 
 
 @task(**stage_options("isolate"))
@@ -14,4 +14,4 @@ def isolate_part(image: ImageRef, prompt: PartPrompt, work: Work) -> IsolatedPar
     Raises:
         MMPartError: whatever the stage raises.
     """
-    return run_here("isolate", {"image": image, "prompt": prompt}, work)
+    return run_body("isolate", {"image": image, "prompt": prompt}, work)

@@ -4,7 +4,7 @@ from prefect import task
 
 from mmpart_core.records import PartMesh, RadianceField
 from tasks._options import stage_options
-from tasks._runners import Work, run_here
+from tasks._runners import Work, run_body
 
 
 @task(**stage_options("mesh"))
@@ -14,4 +14,4 @@ def mesh_part(field: RadianceField, work: Work) -> PartMesh:
     Raises:
         MMPartError: whatever the stage raises.
     """
-    return run_here("mesh", {"field": field}, work)
+    return run_body("mesh", {"field": field}, work)

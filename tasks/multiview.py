@@ -4,7 +4,7 @@ from prefect import task
 
 from mmpart_core.records import IsolatedPart, ViewSet
 from tasks._options import stage_options
-from tasks._runners import Work, run_here
+from tasks._runners import Work, run_body
 
 
 @task(**stage_options("multiview"))
@@ -14,4 +14,4 @@ def generate_views(part: IsolatedPart, work: Work) -> ViewSet:
     Raises:
         MMPartError: whatever the stage raises.
     """
-    return run_here("multiview", {"part": part}, work)
+    return run_body("multiview", {"part": part}, work)

@@ -4,7 +4,7 @@ from prefect import task
 
 from mmpart_core.records import ObjectRequest, PartPlan
 from tasks._options import stage_options
-from tasks._runners import Work, run_here
+from tasks._runners import Work, run_body
 
 
 @task(**stage_options("plan"))
@@ -14,4 +14,4 @@ def plan_parts(request: ObjectRequest, work: Work) -> PartPlan:
     Raises:
         MMPartError: whatever the stage raises.
     """
-    return run_here("plan", {"request": request}, work)
+    return run_body("plan", {"request": request}, work)

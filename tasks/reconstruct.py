@@ -4,7 +4,7 @@ from prefect import task
 
 from mmpart_core.records import IsolatedPart, RadianceField, ViewSet
 from tasks._options import stage_options
-from tasks._runners import Work, run_here
+from tasks._runners import Work, run_body
 
 
 @task(**stage_options("reconstruct"))
@@ -16,4 +16,4 @@ def reconstruct_part(
     Raises:
         MMPartError: whatever the stage raises.
     """
-    return run_here("reconstruct", {"views": views, "input_part": input_part}, work)
+    return run_body("reconstruct", {"views": views, "input_part": input_part}, work)

@@ -35,9 +35,14 @@ class ScoreWork(Record):
     look: LookOptions | None
 
     @property
-    def label(self) -> str:
-        """What to call it in the Prefect UI."""
-        return f"{self.inputs.object_id} {self.protocol.name}"
+    def name(self) -> str:
+        """What to call it in the Prefect UI: ``robot/score mmpart``."""
+        return f"{self.inputs.object_id}/score {self.protocol.name}"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What its task run can be filtered by."""
+        return ("stage:score", f"protocol:{self.protocol.name}")
 
 
 @task(**stage_options("score"))

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Otherwise the hub's client tries again for two minutes, where no network is.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 from jaxtyping import install_import_hook
 
@@ -21,7 +23,7 @@ install_import_hook(["mmpart_core", "evaluation"], "beartype.beartype")
 
 import pytest
 
-collect_ignore = ["packages"]
+collect_ignore = ["packages", "mmpart_core/output/blender_import.py"]
 
 PACKAGES = Path(__file__).resolve().parent / "packages"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -42,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers."""
     config.addinivalue_line("markers", "gpu: needs a CUDA device")
     config.addinivalue_line("markers", "network: needs more network than loopback")
+    config.addinivalue_line("markers", "long: takes minutes; run by make test-long")
     config.addinivalue_line("markers", "slow: takes more than half a minute on two cores")
 
 
@@ -93,6 +96,19 @@ def _wait_for_port(port: int) -> None:
 def s3_url(s3_server: str) -> str:
     """An unused prefix on the S3 server."""
     return f"{s3_server}/{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def model_server() -> Iterator[Any]:
+    """A strict OpenAI-compatible server on loopback; see ``strict_openai``.
+
+    A test fails that leaves a breach of the contract in ``violations``; one that wants some takes
+    them out.
+    """
+    module: Any = importlib.import_module("strict_openai")
+    with module.ModelServer() as server:
+        yield server
+    assert server.violations == []
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("flows", "tasks", "mmpart_core", "evaluation", "deployments")
+PACKAGES = ("studio", "flows", "tasks", "mmpart_core", "evaluation", "deployments")
 # Folders that the picture describes as a whole: one metric, loader, section or back-end per file.
 WHOLE = ("evaluation/functional/", "evaluation/loaders/", "evaluation/reporting/", "/backends/")
 

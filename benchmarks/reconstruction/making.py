@@ -115,7 +115,7 @@ def make_by_stages(method: Method, views: PosedViews, seed: int) -> Made:
     trained = trainer.train(views, seed)
     watch.trained()
     field_checks.check_field(trained, "part")
-    mesh = extractor.extract(trained.grid, views, seed).mesh
+    mesh = extractor.extract(trained.grid, trained.trained_on(views), seed).mesh
     mesh_checks.check_surface(mesh, "part")
     return Made((mesh,), watch.cost(), trained.confidence)
 

@@ -1,6 +1,6 @@
 """Depth from one image: who hides whom, who touches whom."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -106,12 +106,20 @@ class PairEvidence:
             -self.front, self.second, self.first, self.weight, self.touch_second, self.touch_first
         )
 
-    def energy(self, factors: Float[np.ndarray, "K"], other: float) -> Float[np.ndarray, "K"]:
+    def without_contact(self) -> "PairEvidence":
+        """The same of parts that meet in the image and are not in contact."""
+        none = np.zeros((0, 2))
+        return replace(self, touch_first=none, touch_second=none)
+
+    def energy(
+        self, factors: Float[np.ndarray, "K"], other: float, *, related: bool = True
+    ) -> Float[np.ndarray, "K"]:
         """How badly depths of the first part fit with the second's.
 
         Args:
             factors: candidate depth factors of the first part.
             other: depth factor of the second.
+            related: gap and penetration count.
 
         Returns:
             Wrong order, gap where they should touch and penetration, weighted; 0 is best.
@@ -126,8 +134,9 @@ class PairEvidence:
                 first[..., 0], second[..., 0]
             )
             inside = np.clip(shared / _PENETRATION_SOFT, 0.0, 1.0).mean(axis=1)
-            total += self.weight * (_ORDER_WEIGHT * wrong + _PENETRATION_WEIGHT * inside)
-        if self.touching:
+            apart = _PENETRATION_WEIGHT if related else 0.0
+            total += self.weight * (_ORDER_WEIGHT * wrong + apart * inside)
+        if self.touching and related:
             first = factors[:, None, None] * self.touch_first
             second = other * self.touch_second
             gap = np.maximum(first[..., 0] - second[..., 1], second[..., 0] - first[..., 1])

@@ -1,4 +1,4 @@
-"""Chooses the depth of every part: image order, contact and the whole object's views together."""
+"""Chooses the depth of every part from one image: order and contact."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from mmpart_core.assemble import depth_order, part_samples, sight, whole_evidence
+from mmpart_core.assemble import depth_order
 from mmpart_core.assemble.depth_order import PairEvidence
-from mmpart_core.assemble.part_samples import PartSamples
 from mmpart_core.assemble.sight import SightPose
-from mmpart_core.assemble.whole_evidence import Witness
-from mmpart_core.geometry import cameras, transforms
+from mmpart_core.geometry import transforms
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.records import Camera
 
@@ -21,6 +19,8 @@ _FINE_STEPS, _FINE_TRIED, _COARSER = 2.0, 17, 4
 # Depths whose energy is that near the best, of the way to the median, count as nearly as good; by
 # hand, as the next.
 _NEARLY = 0.1
+# Sizes of twins 2 % apart count in full. By hand.
+_SIZE_SOFT, _SIZE_WEIGHT = 0.02, 1.0
 _UPRIGHT_REACH = 0.5  # of the reach: the upright plane is a guess, and must leave room to search
 
 
@@ -31,13 +31,13 @@ class FittedPart:
     Attributes:
         pose: scale and position at the object's middle depth.
         scene: the part alone, part frame.
-        samples: coloured points on it, part frame.
+        points: corners of its convex hull, part frame.
         area_px: size of its isolated image; large parts are placed first.
     """
 
     pose: SightPose
     scene: RenderScene
-    samples: PartSamples
+    points: Float[np.ndarray, "P 3"]
     area_px: int
 
 
@@ -49,17 +49,13 @@ class SearchSettings:
         reach: how far a part's centre may be from the object's middle depth.
         steps: candidates per part and sweep.
         sweeps: how often all parts are revisited.
-        order_weight: weight of image order and contact beside the whole object's views.
-        outside_weight: cost of one pixel outside the whole object's silhouette.
-        blocker_px: size of the depth pictures that say which points other parts hide.
+        related: contact, penetration and twins count; without them order alone does.
     """
 
     reach: float
     steps: int
     sweeps: int
-    order_weight: float
-    outside_weight: float
-    blocker_px: int
+    related: bool = True
 
 
 @dataclass
@@ -70,8 +66,8 @@ class DepthSearch:
         camera: the input camera.
         parts: fitted parts.
         pairs: what the image says of parts i < j.
-        witnesses: the whole object's views; empty where there are none.
         settings: reach and resolution.
+        twins: parts i < j of one size.
         factors: the present depth factors, changed by ``run``.
         spread: per part, how far apart depths of nearly the same energy lie, object units.
     """
@@ -79,8 +75,8 @@ class DepthSearch:
     camera: Camera
     parts: Sequence[FittedPart]
     pairs: dict[tuple[int, int], PairEvidence]
-    witnesses: Sequence[Witness]
     settings: SearchSettings
+    twins: frozenset[tuple[int, int]] = frozenset()
     factors: list[float] = field(init=False)
     spread: list[float] = field(init=False)
 
@@ -93,41 +89,26 @@ class DepthSearch:
             for offset, part in zip(self._upright, self.parts, strict=True)
         ]
         self.spread = [0.0] * len(self.parts)
-        self._blockers: list[list[Float[np.ndarray, "h w"]]] = [[] for _ in self.parts]
 
     def run(self) -> list[float]:
         """Search; gives the depth factor of each part."""
         order = self._order()
-        self.place_alone()
-        if len(self.parts) > 1:
-            for sweep in range(self.settings.sweeps):
-                for index in order:
-                    grid = self._grid() if sweep == 0 else self._near_grid(index)
-                    self._improve(index, order, grid, blocked=True)
-        else:
-            self._improve(0, [], self._near_grid(0), blocked=False)
-        if not self.witnesses:
-            self._center()
+        placed: list[int] = []
+        for index in order:
+            self._improve(index, placed, self._grid())
+            placed.append(index)
+        for sweep in range(self.settings.sweeps):
+            for index in order:
+                grid = self._grid() if sweep == 0 else self._near_grid(index)
+                self._improve(index, order, grid)
+        self._center()
         return self.factors
 
-    def place_alone(self) -> float:
-        """The first sweep: each part by itself and, without witnesses, against those before it.
-
-        Returns:
-            The mean energy of the parts.
-        """
-        placed: list[int] = []
-        total = 0.0
-        for index in self._order():
-            total += self._improve(index, placed, self._grid(), blocked=False)
-            placed.append(index)
-        return total / len(self.parts)
-
     def points(self) -> Float[np.ndarray, "P 3"]:
-        """The sample points of all parts at their present depths, object frame."""
+        """The hulls' corners of all parts at their present depths, object frame."""
         return np.concatenate(
             [
-                _apply(part.pose.moved(factor).object_from_part(self.camera), part.samples.points)
+                _apply(part.pose.moved(factor).object_from_part(self.camera), part.points)
                 for part, factor in zip(self.parts, self.factors, strict=True)
             ]
         )
@@ -157,24 +138,31 @@ class DepthSearch:
             ]
         )
 
-    def _improve(
-        self, index: int, others: Sequence[int], offsets: Float[np.ndarray, "K"], *, blocked: bool
-    ) -> float:
+    def _improve(self, index: int, others: Sequence[int], offsets: Float[np.ndarray, "K"]) -> None:
         factors = 1.0 + offsets / self.parts[index].pose.depth
         energy = depth_order.prior_energy(offsets - self._upright[index])
         for other in others:
             pair = self._pair(index, other)
             if pair is not None:
-                energy = energy + pair.energy(factors, self.factors[other])
-        if self.witnesses:
-            weight = self.settings.order_weight if blocked else 0.0
-            energy = weight * energy + self._witnessed(index, factors, blocked=blocked)
+                energy = energy + pair.energy(
+                    factors, self.factors[other], related=self.settings.related
+                )
+            energy = energy + self._size_energy(index, other, factors)
         best = int(np.argmin(energy))
         close = offsets[energy <= energy[best] + _NEARLY * (np.median(energy) - energy[best])]
         self.spread[index] = float(close.max() - close.min())
         self.factors[index] = float(factors[best])
-        self._blockers[index] = []
-        return float(energy[best])
+
+    def _size_energy(
+        self, index: int, other: int, factors: Float[np.ndarray, "K"]
+    ) -> Float[np.ndarray, "K"]:
+        """Twins have one size: of two that look alike the smaller is farther away."""
+        pair = min(index, other), max(index, other)
+        if not self.settings.related or pair not in self.twins or index == other:
+            return np.zeros(len(factors))
+        theirs = self.parts[other].pose.scale * self.factors[other]
+        apart = np.log(self.parts[index].pose.scale * factors / theirs)
+        return _SIZE_WEIGHT * np.clip((apart / _SIZE_SOFT) ** 2, 0.0, 1.0)
 
     def _pair(self, one: int, two: int) -> PairEvidence | None:
         if one == two:
@@ -183,45 +171,6 @@ class DepthSearch:
             return self.pairs.get((one, two))
         pair = self.pairs.get((two, one))
         return pair.swapped() if pair is not None else None
-
-    def _witnessed(
-        self, index: int, factors: Float[np.ndarray, "K"], *, blocked: bool
-    ) -> Float[np.ndarray, "K"]:
-        part = self.parts[index]
-        moved = [part.pose.moved(float(factor)) for factor in factors]
-        points = np.stack(
-            [_apply(pose.object_from_part(self.camera), part.samples.points) for pose in moved]
-        )
-        here = np.linalg.inv(part.pose.moved(self.factors[index]).object_from_part(self.camera))
-        total = np.zeros(len(factors))
-        for number, witness in enumerate(self.witnesses):
-            eye = here[:3, :3] @ witness.eye + here[:3, 3]
-            seen = part_samples.seen_from(part.scene, part.samples, eye)
-            blocker = self._blocker(index, number) if blocked else None
-            total += whole_evidence.energies(
-                witness, points, part.samples, seen, blocker, self.settings.outside_weight
-            )
-        return total / len(self.witnesses)
-
-    def _blocker(self, index: int, number: int) -> Float[np.ndarray, "h w"]:
-        """Depth of the nearest other part in one witness view."""
-        depths = [
-            self._part_depths(other)[number] for other in range(len(self.parts)) if other != index
-        ]
-        return np.min(np.stack(depths), axis=0)
-
-    def _part_depths(self, index: int) -> list[Float[np.ndarray, "h w"]]:
-        """Depth pictures of one part at its present pose, one per witness; kept until it moves."""
-        if not self._blockers[index]:
-            part = self.parts[index]
-            pose = part.pose.moved(self.factors[index])
-            part_from_object = np.linalg.inv(pose.object_from_part(self.camera))
-            for witness in self.witnesses:
-                small = sight.resized_camera(witness.camera, self.settings.blocker_px)
-                camera = cameras.camera_in_frame(small, part_from_object)
-                depth = part.scene.render(camera, supersample=1).depth
-                self._blockers[index].append(depth * pose.scale)
-        return self._blockers[index]
 
 
 def _apply(

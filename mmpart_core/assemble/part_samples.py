@@ -1,17 +1,12 @@
-"""Coloured surface points of a part, for comparisons that need no rendering."""
+"""Coloured surface points of a part."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.shading import SurfaceAppearance, Triangles
 from mmpart_core.geometry.surface import TriangleMesh
-
-# A ray that leaves a surface starts this far above it, in part units (the part fits radius 1):
-# above rounding in float32, below a voxel of the mesh. By hand.
-_LIFT = 2e-3
 
 
 @dataclass(frozen=True)
@@ -27,10 +22,6 @@ class PartSamples:
     points: Float[np.ndarray, "P 3"]
     normals: Float[np.ndarray, "P 3"]
     colors: Float[np.ndarray, "P 3"]
-
-    def first(self, count: int) -> "PartSamples":
-        """The first points only; they are in random order."""
-        return PartSamples(self.points[:count], self.normals[:count], self.colors[:count])
 
 
 def sample_part(mesh: TriangleMesh, count: int, seed: int) -> PartSamples:
@@ -55,20 +46,3 @@ def sample_part(mesh: TriangleMesh, count: int, seed: int) -> PartSamples:
     normals = cross[faces] / np.maximum(area[faces, None], 1e-12)
     colors = SurfaceAppearance([mesh], triangles).base_color(faces, weights)[:, :3]
     return PartSamples(points, normals, colors.astype(np.float64))
-
-
-def seen_from(
-    scene: RenderScene, samples: PartSamples, eye: Float[np.ndarray, "3"]
-) -> Bool[np.ndarray, "P"]:
-    """Which points of a part the part itself does not hide from a viewpoint.
-
-    Args:
-        scene: the part alone, part frame.
-        samples: points on it.
-        eye: the viewpoint, part frame.
-    """
-    towards = eye - samples.points
-    towards = towards / np.linalg.norm(towards, axis=1, keepdims=True)
-    side = np.sign(np.einsum("pc,pc->p", samples.normals, towards))[:, None]
-    start = samples.points + _LIFT * side * samples.normals
-    return (scene.cast(start, towards).mesh < 0) & (side[:, 0] > 0)

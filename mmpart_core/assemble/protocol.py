@@ -23,6 +23,10 @@ class PartEvidence:
         imagined: where it was completed behind an occluder.
         mesh: its surface, part frame (input azimuth 0).
         truth_node: its node in the known scene, where there is one.
+        touches: parts that it is in contact with, as a planner that looked at the image says; None
+            where none did.
+        box: where the user or the planner says that it is: left, top, right, bottom as fractions
+            of width and height; None where neither says.
     """
 
     component: str
@@ -31,6 +35,8 @@ class PartEvidence:
     imagined: Bool[np.ndarray, "H W"]
     mesh: TriangleMesh
     truth_node: str | None = None
+    touches: tuple[str, ...] | None = None
+    box: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,20 @@ class AssemblyTask:
     truth: TruthGeometry | None = None
     chosen: tuple[str, ...] = ()
 
+    @property
+    def touching(self) -> frozenset[tuple[int, int]] | None:
+        """Parts i < j in contact, as the planner says of either; None where it says of none."""
+        if all(part.touches is None for part in self.parts):
+            return None
+        names = {part.component: at for at, part in enumerate(self.parts)}
+        pairs = (
+            (at, names[other])
+            for at, part in enumerate(self.parts)
+            for other in part.touches or ()
+            if other in names
+        )
+        return frozenset((min(pair), max(pair)) for pair in pairs if pair[0] != pair[1])
+
 
 @dataclass(frozen=True)
 class PlacedPart:
@@ -68,11 +88,22 @@ class PlacedPart:
         world_from_part: similarity transform.
         method: how it was found, in words.
         warnings: what is uncertain.
+        depth_uncertainty: how far apart depths lie that fit about as well, object units; None
+            where it was not measured.
+        color_gain: factors on red, green and blue of the part's sRGB colours; None leaves them.
+        cut: surface that takes the place of the part's in the object, part frame: without what
+            smaller parts fill. None leaves it.
+        stretch: factors along the part frame's axes that its surface in the object is stretched
+            by; None leaves it. ``cut`` is stretched already.
     """
 
     world_from_part: Float[np.ndarray, "4 4"]
     method: str
     warnings: tuple[str, ...] = ()
+    depth_uncertainty: float | None = None
+    color_gain: tuple[float, float, float] | None = None
+    cut: TriangleMesh | None = None
+    stretch: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,11 +115,17 @@ class Assembly:
         world_from_object: similarity from the object frame of ``AssemblyTask.camera`` to the
             world the parts are placed in.
         warnings: what the user should know.
+        elevation_uncertainty_deg: how far apart elevations of the input camera lie that fit about
+            as well; None where it was not estimated.
+        overlap_pct: shared volume in % of the smaller part, mean over pairs of closed parts, before
+            and after parts were cut; None where they were not.
     """
 
     placed: tuple[PlacedPart, ...]
     world_from_object: Float[np.ndarray, "4 4"]
     warnings: tuple[str, ...] = ()
+    elevation_uncertainty_deg: float | None = None
+    overlap_pct: tuple[float, float] | None = None
 
 
 @runtime_checkable

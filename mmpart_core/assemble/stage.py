@@ -1,7 +1,7 @@
 """Assemble: all parts in one frame, as the image shows them."""
 
 from mmpart_core.assemble import checks, compose
-from mmpart_core.assemble.protocol import Assembler, AssemblyTask, PartEvidence
+from mmpart_core.assemble.protocol import Assembler, Assembly, AssemblyTask, PartEvidence
 from mmpart_core.geometry import cameras, transforms, truth_scene
 from mmpart_core.keys import Stage
 from mmpart_core.records import (
@@ -10,13 +10,15 @@ from mmpart_core.records import (
     ObjectRequest,
     PartMesh,
     PartPlan,
+    PartPrompt,
+    PartSight,
     Placement,
     ViewSet,
 )
 from mmpart_core.storage import codecs, glb
 from mmpart_core.storage.blob_store import BlobStore
 
-STAGE = Stage("assemble", 2)
+STAGE = Stage("assemble", 3)
 
 
 def assemble_object(
@@ -51,24 +53,45 @@ def assemble_object(
     checks.check_assembly(assembly, task)
     camera = cameras.camera_in_frame(plan.camera, assembly.world_from_object)
     composed = compose.compose(task, assembly, camera)
-    placements = tuple(
+    return AssembledObject(
+        glb=glb.put_scene(store, composed.nodes),
+        placements=_placements(task, assembly, composed),
+        camera=camera,
+        silhouette_iou=composed.object_iou,
+        color_error=composed.object_color_error,
+        preview=codecs.put_image(store, composed.preview),
+        warnings=assembly.warnings,
+        elevation_uncertainty_deg=assembly.elevation_uncertainty_deg,
+        uncut=glb.put_scene(store, composed.uncut) if composed.uncut else None,
+        overlap_pct=assembly.overlap_pct,
+    )
+
+
+def _placements(
+    task: AssemblyTask, assembly: Assembly, composed: compose.Composed
+) -> tuple[Placement, ...]:
+    """The placed parts as the record has them, with what was measured of each."""
+    return tuple(
         Placement(
             component=part.component,
             world_from_part=transforms.to_tuple(placed.world_from_part),
             scale=transforms.similarity_scale(placed.world_from_part),
             silhouette_iou=iou,
+            color_error=error,
+            imagined=not part.visible.any(),
             method=placed.method,
             warnings=placed.warnings,
+            depth_uncertainty=placed.depth_uncertainty,
+            color_gain=placed.color_gain,
+            stretch=placed.stretch,
         )
-        for part, placed, iou in zip(task.parts, assembly.placed, composed.part_ious, strict=True)
-    )
-    return AssembledObject(
-        glb=glb.put_scene(store, composed.nodes),
-        placements=placements,
-        camera=camera,
-        silhouette_iou=composed.object_iou,
-        preview=codecs.put_image(store, composed.preview),
-        warnings=assembly.warnings,
+        for part, placed, iou, error in zip(
+            task.parts,
+            assembly.placed,
+            composed.part_ious,
+            composed.part_color_errors,
+            strict=True,
+        )
     )
 
 
@@ -80,6 +103,7 @@ def _task(
     whole_views: ViewSet | None,
     store: BlobStore,
 ) -> AssemblyTask:
+    prompts = {prompt.component: prompt for prompt in plan.prompts}
     parts = tuple(
         PartEvidence(
             component=mesh.component,
@@ -88,6 +112,8 @@ def _task(
             imagined=codecs.get_mask(store, part.imagined),
             mesh=glb.get_mesh(store, mesh.mesh),
             truth_node=part.truth.node if part.truth else None,
+            touches=_touches(prompts[mesh.component].sight),
+            box=_box(prompts[mesh.component]),
         )
         for part, mesh in zip(isolated, meshes, strict=True)
     )
@@ -104,3 +130,12 @@ def _task(
             prompt.truth.node for prompt in plan.prompts if prompt.truth and prompt.truth.node
         ),
     )
+
+
+def _touches(sight: PartSight | None) -> tuple[str, ...] | None:
+    return sight.touches if sight is not None else None
+
+
+def _box(prompt: PartPrompt) -> tuple[float, float, float, float] | None:
+    region = prompt.regions[prompt.index] if prompt.index < len(prompt.regions) else None
+    return region.box if region is not None else None

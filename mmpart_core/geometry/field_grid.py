@@ -15,9 +15,12 @@ class FieldGrid:
         rgb: float32 sRGB colour in [0, 1] at the same corners.
         origin: float64 position of corner (0, 0, 0).
         spacing: distance between neighbouring corners, in object units; the same on all axes.
+        doubt: how many times more than consistent views leave the views' colours differ from the
+            field's; 1 where they agree, or nobody knows.
     """
 
     sdf: Float[np.ndarray, "X Y Z"]
     rgb: Float[np.ndarray, "X Y Z 3"]
     origin: Float[np.ndarray, "3"]
     spacing: float
+    doubt: float = 1.0

@@ -52,7 +52,7 @@ def read_components(path: Path) -> tuple[ComponentEntry, ...]:
         InputError: names the file and the entry, what was expected, and what came.
     """
     entries = [
-        _parse_entry(value, f"{path.name}, {position}", path.parent)
+        parse_entry(value, f"{path.name}, {position}", path.parent)
         for position, value in read_entries(path)
     ]
     return check_components(entries, path.name)
@@ -111,7 +111,17 @@ def check_components(entries: Sequence[ComponentEntry], where: str) -> tuple[Com
     return tuple(entries)
 
 
-def _parse_entry(value: Any, where: str, folder: Path) -> ComponentEntry:
+def parse_entry(value: Any, where: str, folder: Path) -> ComponentEntry:
+    """One component from a name, or from a mapping as component lists hold.
+
+    Args:
+        value: plain data.
+        where: file and entry, for messages.
+        folder: what a mask's path is relative to.
+
+    Raises:
+        InputError: names what was expected, and what came.
+    """
     if not isinstance(value, dict):
         return ComponentEntry(name=clean_name(value, where), where=where)
     unknown = [key for key in value if key not in _KEYS]

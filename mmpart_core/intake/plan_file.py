@@ -10,7 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mmpart_core.errors import InputError
 from mmpart_core.intake.component_files import parse_json, read_text
 from mmpart_core.quoting import quoted, quoted_list, shortened
-from mmpart_core.records import MAX_SEED, ComponentRequest, InputView, ObjectRequest, PartPlan
+from mmpart_core.records import (
+    MAX_SEED,
+    ComponentRequest,
+    InputView,
+    ObjectRequest,
+    PartPlan,
+    PartPrompt,
+    Region,
+)
 from mmpart_core.settings_words import fault_in_words
 from mmpart_core.storage.blob_store import BlobStore, digest_of
 
@@ -245,8 +253,18 @@ def _check_records(plan: PartPlan, file_name: str) -> None:
             )
 
 
+def _seen_region(prompt: PartPrompt) -> Region | None:
+    """Where the planner saw a component, as the plan keeps it beside the user's regions."""
+    if prompt.sight is None or prompt.sight.box is None:
+        return None
+    return Region(kind="box", box=prompt.sight.box)
+
+
 def _check_matches(plan: PartPlan, request: ObjectRequest, file_name: str) -> None:
-    regions = tuple(component.region for component in request.components)
+    regions = tuple(
+        component.region if component.region is not None else _seen_region(prompt)
+        for component, prompt in zip(request.components, plan.prompts, strict=True)
+    )
     counts = tuple(component.count for component in request.components)
     for index, (prompt, component) in enumerate(zip(plan.prompts, request.components, strict=True)):
         differs = {

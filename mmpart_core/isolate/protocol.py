@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from mmpart_core.geometry.truth_scene import TruthGeometry
-from mmpart_core.records import PartPrompt
+from mmpart_core.records import ImagePlacement, PartPrompt
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,24 @@ class IsolationTask:
 
 
 @dataclass(frozen=True)
+class DrawnTry:
+    """A picture that a model drew of a part; see ``IsolationTry`` for the other fields.
+
+    Attributes:
+        answer: as it came, straight alpha.
+    """
+
+    answer: UInt8[np.ndarray, "h w 4"]
+    score: float
+    faults: tuple[str, ...]
+    added: str
+    seed: int
+    cost_usd: float
+    checked: bool = False
+    taken: bool = False
+
+
+@dataclass(frozen=True)
 class Isolation:
     """One part alone, completed, in the source's frame.
 
@@ -40,6 +58,9 @@ class Isolation:
         imagined: where it was completed.
         warnings: what the user should know or add.
         cost_usd: what the calls cost.
+        placement: where a model's picture was found in the source; None for isolators that work on
+            the source itself.
+        tries: the pictures that a model drew, in order.
     """
 
     rgba: UInt8[np.ndarray, "H W 4"]
@@ -47,6 +68,8 @@ class Isolation:
     imagined: Bool[np.ndarray, "H W"]
     warnings: tuple[str, ...] = ()
     cost_usd: float = 0.0
+    placement: ImagePlacement | None = None
+    tries: tuple[DrawnTry, ...] = ()
 
 
 @runtime_checkable

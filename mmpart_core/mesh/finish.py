@@ -7,6 +7,7 @@ from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.mesh import bake
 from mmpart_core.mesh.clean import clean_surface
+from mmpart_core.mesh.fairing import fair_surface
 from mmpart_core.mesh.protocol import ExtractedSurface
 from mmpart_core.mesh.settings import FinishSettings
 from mmpart_core.mesh.simplify import simplify_surface
@@ -40,6 +41,7 @@ def finish_surface(
     """
     clean = clean_surface(vertices, faces, settings.min_body_share)
     light, light_faces = simplify_surface(clean.vertices, clean.faces, settings.max_faces)
+    light, passes = fair_surface(light, light_faces, field.doubt, settings.fairing_passes)
     if settings.texture == "atlas":
         unwrapped = unwrap_surface(light, light_faces, settings.texture_size_px)
         mesh, seen = bake.bake_texture(unwrapped, field, views)
@@ -59,7 +61,8 @@ def finish_surface(
     return ExtractedSurface(
         mesh=mesh,
         method=(
-            f"{extractor}, {len(faces)} faces reduced to {len(light_faces)}, {colored} from "
+            f"{extractor}, {len(faces)} faces reduced to {len(light_faces)}, "
+            f"{f'faired in {passes} passes, ' if passes else ''}{colored} from "
             f"{len(views.cameras)} views, {seen:.0%} of it seen"
         ),
         warnings=tuple(warnings),

@@ -1,10 +1,12 @@
 """Settings that surface extractors share."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mmpart_core.backends import BackendSettings
+
+_GPU_REFINE_STEPS = 30  # a step is nothing there
 
 
 class FinishSettings(BackendSettings):
@@ -12,6 +14,14 @@ class FinishSettings(BackendSettings):
 
     max_faces: int = Field(
         default=10_000, ge=100, le=500_000, description="Faces kept by quadric decimation."
+    )
+    fairing_passes: int = Field(
+        default=10,
+        ge=0,
+        le=200,
+        description="Passes that fair the surface of a part whose views disagree (Taubin 1995: "
+        "bumps go, bodies keep their size); fewer where they disagree less, none where they "
+        "agree. 0 for none.",
     )
     min_body_share: float = Field(
         default=0.01,
@@ -40,6 +50,14 @@ class DualSettings(FinishSettings):
         ge=0,
         le=5000,
         description="Steps that fit the surface to the field and to the views' outlines before it "
-        "is cleaned; 0 for none. With 30, outlines fit a little better and triangles are rounder; "
-        "distances to true shapes stay as they are. Up to half a second each on a CPU core.",
+        "is cleaned; 0 for none, 30 where it is not given and device is CUDA. With 30, outlines "
+        "fit a little better and triangles are rounder; distances to true shapes stay as they "
+        "are. Up to half a second each on a CPU core.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refine_on_a_gpu(cls, values: Any) -> Any:
+        if isinstance(values, dict) and str(values.get("device", "")).startswith("cuda"):
+            return {"refine_steps": _GPU_REFINE_STEPS, **values}
+        return values

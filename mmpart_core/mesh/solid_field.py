@@ -31,4 +31,5 @@ def solid_field(field: FieldGrid) -> FieldGrid:
         rgb=np.pad(field.rgb, ((1, 1), (1, 1), (1, 1), (0, 0)), mode="edge"),
         origin=field.origin - field.spacing,
         spacing=field.spacing,
+        doubt=field.doubt,
     )

@@ -8,9 +8,6 @@ from jaxtyping import Float, Int
 
 from mmpart_core.geometry.surface import TriangleMesh
 
-FloatVertices = Float[np.ndarray, "V 3"]
-IntFaces = Int[np.ndarray, "F 3"]
-
 
 @dataclass(frozen=True)
 class WeldedSurface:

@@ -2,16 +2,20 @@
 
 ``object.glb`` the object, a named node per part with its history in ``extras``; ``exploded.glb``
 the same pushed apart; ``parts/<slug>.glb`` each part alone, standing where it stands in the
-object; ``manifest.json``; ``preview.png``; ``sheet.png``; ``index.html``. Without an assembled
-object the scenes and the preview are absent, and parts that were made lie in ``parts/`` in their
-own frame (``placement`` is null in the manifest).
+object; ``tries/<slug>-<n>.png`` what an image model drew of a part; ``manifest.json``;
+``preview.png``; ``sheet.png``; ``index.html``. Without an assembled object the scenes and the
+preview are absent, and parts that were made lie in ``parts/`` in their own frame (``placement`` is
+null in the manifest).
 """
 
 import json
 
+import numpy as np
+from jaxtyping import UInt8
+
 from mmpart_core import provenance
 from mmpart_core.config import PipelineConfig
-from mmpart_core.output import glb_edit, manifest, page, pictures, sheet
+from mmpart_core.output import drawn_tries, glb_edit, manifest, page, pictures, sheet
 from mmpart_core.output.part_facts import PartFacts, gather_parts
 from mmpart_core.output.scene import BundleScene, read_scene
 from mmpart_core.records import ObjectResult
@@ -71,7 +75,7 @@ def build_files(result: ObjectResult, store: BlobStore, config: PipelineConfig) 
     parts = gather_parts(result)
     scene = read_scene(result, store)
     facts = manifest.build_manifest(result, parts, config)
-    files = _part_files(parts, scene, store)
+    files = _part_files(result, parts, scene, store)
     preview = poster = None
     if scene is not None:
         extras = {part.name: part.extras() for part in parts}
@@ -85,20 +89,52 @@ def build_files(result: ObjectResult, store: BlobStore, config: PipelineConfig) 
     files["sheet.png"] = codecs.encode_png(sheet.draw_sheet(result, parts, scene, preview, store))
     source = codecs.get_image(store, result.request.image)
     model = files.get("object.glb")
-    files["index.html"] = page.build_page(result, parts, facts, scene, model, source, poster)
+    drawn = drawn_tries.tries_section(parts, store)
+    files["index.html"] = page.build_page(result, parts, facts, scene, model, source, poster, drawn)
+    files |= drawn_tries.try_pictures(parts, store)
     listed = manifest.with_files(facts, files)
     return {**files, manifest.MANIFEST_FILE: manifest.to_json(listed)}
 
 
+def draw_pictures(
+    result: ObjectResult, store: BlobStore
+) -> tuple[UInt8[np.ndarray, "PH PW 3"] | None, UInt8[np.ndarray, "H W 3"]]:
+    """``preview.png`` and ``sheet.png`` as pixels, without the other files.
+
+    Args:
+        result: what the pipeline gave, finished or not.
+        store: where the artifacts are.
+
+    Returns:
+        The object seen by the input camera, None without one; and the contact sheet.
+
+    Raises:
+        BlobMissingError, BlobCorruptError: see ``BlobStore.get``.
+    """
+    scene = read_scene(result, store)
+    preview = None
+    if scene is not None:
+        camera = pictures.scaled_camera(scene.camera, _PREVIEW_PX)
+        preview, _ = pictures.render_on_ground(scene.rendered, camera)
+    return preview, sheet.draw_sheet(result, gather_parts(result), scene, preview, store)
+
+
 def _part_files(
-    parts: tuple[PartFacts, ...], scene: BundleScene | None, store: BlobStore
+    result: ObjectResult,
+    parts: tuple[PartFacts, ...],
+    scene: BundleScene | None,
+    store: BlobStore,
 ) -> dict[str, bytes]:
+    """Each part alone, whole also where the object has it without what smaller parts fill."""
     files: dict[str, bytes] = {}
+    placed = scene.file if scene is not None else None
+    if result.assembled is not None and result.assembled.uncut is not None:
+        placed = glb_edit.GlbFile.read(store.get(result.assembled.uncut))
     for part in parts:
         if part.result is None:
             continue
-        if scene is not None and part.name in scene.names:
-            alone = glb_edit.single_node(scene.file, part.name)
+        if scene is not None and placed is not None and part.name in scene.names:
+            alone = glb_edit.single_node(placed, part.name)
         else:
             alone = glb_edit.GlbFile.read(store.get(part.result.mesh.mesh))
         named = glb_edit.with_extras(alone, {part.name: part.extras()})
@@ -127,6 +163,7 @@ def own_files(old_manifest: bytes | None) -> set[str]:
 
 def _is_ours(name: str) -> bool:
     folder, _, file = name.rpartition("/")
-    if folder == "parts":
-        return file.endswith(".glb") and file.strip(".") == file and "\\" not in file
+    ending = {"parts": ".glb", drawn_tries.FOLDER: ".png"}.get(folder)
+    if ending is not None:
+        return file.endswith(ending) and file.strip(".") == file and "\\" not in file
     return name in SINGLE_FILES

@@ -7,7 +7,9 @@ runs our own code on the inputs alone and uses none.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_origin
+
+from pydantic import BaseModel
 
 from mmpart_core import backends
 from mmpart_core.config import PipelineConfig
@@ -35,7 +37,8 @@ def _stage_entry(stage: StageName, config: PipelineConfig) -> dict[str, Any]:
     choice = config.choice(stage)
     module = backends.find_module(stage, choice.kind)
     licences: Mapping[str, str] = getattr(module, "LICENSES", {})
-    names = _used_checkpoints(choice.settings, licences)
+    known = getattr(module, "Settings", BaseModel)
+    names = _used_checkpoints(_open_settings(known, choice.settings, licences), licences)
     return {
         "stage": stage,
         "backend": backends.backend_version(stage, choice.kind),
@@ -43,6 +46,20 @@ def _stage_entry(stage: StageName, config: PipelineConfig) -> dict[str, Any]:
             {"name": name, "licence": licences.get(name, UNKNOWN_LICENCE)} for name in names
         ],
         "note": f"{len(names)} checkpoint(s)" if names else NO_CHECKPOINT,
+    }
+
+
+def _open_settings(
+    model: type[BaseModel], settings: Mapping[str, Any], licences: Mapping[str, str]
+) -> dict[str, Any]:
+    """Settings that may name anything; one of fixed words names none, unless it has a licence."""
+    fields = model.model_fields
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in fields
+        or get_origin(fields[name].annotation) is not Literal
+        or value in licences
     }
 
 

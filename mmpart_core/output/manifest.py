@@ -12,10 +12,10 @@ from typing import Any
 
 from mmpart_core import backends
 from mmpart_core.config import PipelineConfig
-from mmpart_core.output import licences
+from mmpart_core.output import drawn_tries, licences, wording
 from mmpart_core.output.part_facts import PartFacts
 from mmpart_core.output.scrubbing import scrub
-from mmpart_core.records import ObjectResult, PartFailure, StageRun
+from mmpart_core.records import AssembledObject, ObjectResult, PartFailure, StageRun
 from mmpart_core.storage.blob_store import digest_of
 
 SCHEMA = "mmpart.manifest"
@@ -105,6 +105,7 @@ def totals(result: ObjectResult, parts: Sequence[PartFacts]) -> dict[str, Any]:
         "stages_failed": sum(run.failed for run in result.runs),
         "seconds": math.fsum(run.seconds for run in result.runs),
         "cost_usd": math.fsum(run.cost_usd for run in result.runs),
+        "usage": [each.model_dump(mode="json") for each in wording.summed_usage(result.runs)],
     }
 
 
@@ -165,6 +166,7 @@ def _run(run: StageRun) -> dict[str, Any]:
         "failed": run.failed,
         "seconds": run.seconds,
         "cost_usd": run.cost_usd,
+        "usage": [each.model_dump(mode="json") for each in run.usage],
         "backend": run.backend,
         "seed": run.seed,
     }
@@ -182,6 +184,7 @@ def _part(part: PartFacts) -> dict[str, Any]:
         "seeds": {run.stage: run.seed for run in part.runs},
         "stages": [_run(run) for run in part.runs],
         "digests": part.digests(),
+        "tries": drawn_tries.try_facts(part),
         "views": _views(part),
         "field": _field(part),
         "mesh": scrub(part.mesh_facts()),
@@ -235,9 +238,18 @@ def _assembly(result: ObjectResult) -> dict[str, Any] | None:
         "faces": made.glb.faces,
         "vertices": made.glb.vertices,
         "silhouette_iou": made.silhouette_iou,
+        "color_error": made.color_error,
         "camera": made.camera.model_dump(mode="json"),
+        "elevation_uncertainty_deg": made.elevation_uncertainty_deg,
+        "overlap_pct": _overlap(made),
         "frame": "+Z up, right-handed; GLB files are +Y up with the front at +Z",
     }
+
+
+def _overlap(made: AssembledObject) -> dict[str, float] | None:
+    if made.overlap_pct is None:
+        return None
+    return {"before": made.overlap_pct[0], "after": made.overlap_pct[1]}
 
 
 def _failure(failure: PartFailure) -> dict[str, Any]:

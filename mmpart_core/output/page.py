@@ -2,7 +2,8 @@
 
 The page is ``assets/page.html`` with its style, its script (built from ``viewer/``), the facts
 and the GLB inside. A policy in the page lets it load nothing from anywhere and run no script but
-its own; names and texts reach it as JSON and are shown as text, never as HTML.
+its own; names and texts reach it as JSON and are shown as text, never as HTML. Only the section on
+drawn pictures (``drawn_tries``) comes as HTML, its texts escaped.
 """
 
 import base64
@@ -39,6 +40,7 @@ def build_page(
     model: bytes | None,
     source: UInt8[np.ndarray, "H W 4"],
     poster: UInt8[np.ndarray, "PH PW 4"] | None,
+    tries: str = "",
 ) -> bytes:
     """The page.
 
@@ -50,6 +52,7 @@ def build_page(
         model: ``object.glb``, or None where nothing was assembled.
         source: the source image.
         poster: the object from the input camera, shown until the 3D view is there.
+        tries: ``drawn_tries.tries_section(parts, store)``.
     """
     style, script = _asset("page.css"), _asset("viewer.js")
     model_tag = ""
@@ -64,6 +67,7 @@ def build_page(
         data=_inline_json(_page_data(result, parts, manifest, scene)),
         model=model_tag,
         source=f'src="{_data_uri(source)}"',
+        tries=tries,
         poster="" if poster is None else f'src="{_data_uri(poster)}"',
     )
     return page.encode("utf-8")
@@ -117,7 +121,7 @@ def _page_data(
         "complete": result.complete,
         "status": wording.status(result, parts),
         "notice": "No part of this object could be assembled, so there is nothing to turn around.",
-        "camera": None if scene is None else {"position": _gltf_position(scene.camera)},
+        "camera": None if scene is None else _page_camera(scene.camera),
         "facts": _object_facts(result, manifest),
         "warnings": [_message(entry) for entry in manifest["warnings"]],
         # A part's own failure stands in its row.
@@ -133,9 +137,17 @@ def _page_data(
     }
 
 
-def _gltf_position(camera: Camera) -> list[float]:
-    eye = transforms.to_array(camera.world_from_camera)[:3, 3]
-    return [float(value) for value in transforms.GLTF_FROM_WORLD[:3, :3] @ eye]
+def _page_camera(camera: Camera) -> dict[str, Any]:
+    """The input camera, glTF frame; the pose column by column, as WebGL has it."""
+    pose = transforms.GLTF_FROM_WORLD @ transforms.to_array(camera.world_from_camera)
+    return {
+        "position": [float(value) for value in pose[:3, 3]],
+        "pose": [float(value) for value in pose.T.ravel()],
+        "focal_px": camera.focal_px,
+        "principal_px": list(camera.principal_px),
+        "size_px": [camera.width_px, camera.height_px],
+        "projection": camera.projection,
+    }
 
 
 def _message(entry: dict[str, Any]) -> str:

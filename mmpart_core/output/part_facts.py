@@ -7,6 +7,7 @@ from mmpart_core.backends import STAGES
 from mmpart_core.output import naming
 from mmpart_core.records import (
     ComponentRequest,
+    IsolationTry,
     ObjectResult,
     PartFailure,
     PartPrompt,
@@ -64,6 +65,13 @@ class PartFacts:
         return "failed" if self.failure is not None else "not_made"
 
     @property
+    def tries(self) -> tuple[IsolationTry, ...]:
+        """The pictures that a model drew of it, in order, also where none was accepted."""
+        if self.result is not None:
+            return self.result.isolated.tries
+        return self.failure.tries if self.failure is not None else ()
+
+    @property
     def fits_image(self) -> bool | None:
         """Whether the placed part agrees with the image; None where this was not measured.
 
@@ -117,6 +125,11 @@ class PartFacts:
             "scale": self.placement.scale,
             "silhouette_iou": self.placement.silhouette_iou,
             "method": self.placement.method,
+            "depth_uncertainty": self.placement.depth_uncertainty,
+            "color_error": self.placement.color_error,
+            "imagined": self.placement.imagined,
+            "stretch": self.placement.stretch and list(self.placement.stretch),
+            "color_gain": self.placement.color_gain and list(self.placement.color_gain),
         }
 
     def mesh_facts(self) -> dict[str, Any] | None:

@@ -174,6 +174,9 @@ def _add_part(sheet: _Sheet, index: int, part: PartFacts, store: BlobStore) -> N
         ],
         40,
     )
+    placed = wording.placement_summary(part)
+    if placed:
+        sheet.text([(placed, _CAPTION_PX, _SOFT, False)], 26)
     if part.result is None:
         if part.failure is not None:
             sheet.paragraph(wording.told(scrub_text(part.failure.message), part.name), _FAULT)

@@ -87,6 +87,11 @@ def check_draft(draft: PlanDraft, request: ObjectRequest) -> None:
             f"request '{request.name}': {len(request.components)} prompts expected, one per "
             f"component, got {len(draft.prompts)}; change the seed or use another planner"
         )
+    if draft.sights and len(draft.sights) != len(request.components):
+        raise StageError(
+            f"request '{request.name}': {len(request.components)} sights expected, one per "
+            f"component, or none, got {len(draft.sights)}; use another planner"
+        )
     for component, prompt in zip(request.components, draft.prompts, strict=True):
         if not prompt.strip():
             raise StageError(

@@ -1,10 +1,8 @@
-"""Prompt texts that lie beside the code as Markdown files."""
+"""Prompt texts that lie beside the code as Markdown files; see ``PromptFolder``."""
 
-import hashlib
 from importlib import resources
-from string import Template
 
-from mmpart_core.errors import ConfigError
+from mmpart_core.prompt_files import PromptFolder
 
 _FOLDER = resources.files("mmpart_core.plan") / "prompts"
 
@@ -15,13 +13,7 @@ def read_prompt(name: str) -> str:
     Raises:
         ConfigError: no such file in the installed package.
     """
-    try:
-        return (_FOLDER / f"{name}.md").read_text(encoding="utf-8").strip()
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"prompt '{name}': plan/prompts/{name}.md expected in the installed package, not "
-            "found; install the project again"
-        ) from error
+    return _prompts().read(name)
 
 
 def prompt_digest(*names: str) -> str:
@@ -30,8 +22,7 @@ def prompt_digest(*names: str) -> str:
     Raises:
         ConfigError: as ``read_prompt``.
     """
-    texts = "\0".join(read_prompt(name) for name in names)
-    return hashlib.sha256(texts.encode()).hexdigest()[:8]
+    return _prompts().digest(*names)
 
 
 def fill_prompt(name: str, **values: str) -> str:
@@ -40,10 +31,8 @@ def fill_prompt(name: str, **values: str) -> str:
     Raises:
         ConfigError: as ``read_prompt``, or the text names a place that is not given.
     """
-    try:
-        return Template(read_prompt(name)).substitute(values)
-    except (KeyError, ValueError) as error:
-        raise ConfigError(
-            f"prompt '{name}': places {', '.join(sorted(values))} are known, the text asks for "
-            f"{error}; correct plan/prompts/{name}.md (a literal dollar sign is $$)"
-        ) from error
+    return _prompts().fill(name, **values)
+
+
+def _prompts() -> PromptFolder:
+    return PromptFolder(_FOLDER, "plan/prompts")

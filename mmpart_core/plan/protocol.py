@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from mmpart_core.records import ObjectRequest
+from mmpart_core.records import ObjectRequest, PartSight
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,14 @@ class PlanDraft:
         prompts: the isolation prompt of each component, in the request's order.
         warnings: what the user should know.
         cost_usd: what the calls cost.
+        sights: what was seen of each component, in the same order; empty for a planner that does
+            not look at the image.
     """
 
     prompts: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     cost_usd: float = 0.0
+    sights: tuple[PartSight, ...] = ()
 
 
 @runtime_checkable

@@ -5,8 +5,17 @@ from mmpart_core.geometry import cameras
 from mmpart_core.images import foreground, framing, region_masks
 from mmpart_core.keys import Stage
 from mmpart_core.plan import checks
-from mmpart_core.plan.protocol import PartPlanner
-from mmpart_core.records import ImageRef, ObjectRequest, PartPlan, PartPrompt, TruthPart
+from mmpart_core.plan.protocol import PartPlanner, PlanDraft
+from mmpart_core.records import (
+    ComponentRequest,
+    ImageRef,
+    ObjectRequest,
+    PartPlan,
+    PartPrompt,
+    PartSight,
+    Region,
+    TruthPart,
+)
 from mmpart_core.records.views import Camera
 from mmpart_core.storage import codecs
 from mmpart_core.storage.blob_store import BlobStore
@@ -39,7 +48,7 @@ def plan_parts(
     mask_ref = codecs.put_mask(store, mask)
     camera = _input_camera(request, framing.framed_square(mask))
     return PartPlan(
-        prompts=_prompts(request, draft.prompts, mask_ref, camera),
+        prompts=_prompts(request, draft, mask_ref, camera),
         foreground=mask_ref,
         camera=camera,
         planner=backends.describe(backend),
@@ -61,9 +70,10 @@ def _evidence(request: ObjectRequest, store: BlobStore) -> region_masks.Evidence
 
 
 def _prompts(
-    request: ObjectRequest, texts: tuple[str, ...], mask: ImageRef, camera: Camera
+    request: ObjectRequest, draft: PlanDraft, mask: ImageRef, camera: Camera
 ) -> tuple[PartPrompt, ...]:
-    regions = tuple(component.region for component in request.components)
+    sights = draft.sights or (None,) * len(request.components)
+    regions = tuple(map(_region, request.components, sights))
     counts = tuple(component.count for component in request.components)
     names = tuple(component.name for component in request.components)
     return tuple(
@@ -78,9 +88,19 @@ def _prompts(
             foreground=mask,
             camera=camera,
             truth=truth_part(request, component.name),
+            sight=sight,
         )
-        for index, (component, text) in enumerate(zip(request.components, texts, strict=True))
+        for index, (component, text, sight) in enumerate(
+            zip(request.components, draft.prompts, sights, strict=True)
+        )
     )
+
+
+def _region(component: ComponentRequest, sight: PartSight | None) -> Region | None:
+    """Where a component is: as the user says, else as the planner sees it."""
+    if component.region is not None or sight is None or sight.box is None:
+        return component.region
+    return Region(kind="box", box=sight.box)
 
 
 def truth_part(request: ObjectRequest, node: str | None) -> TruthPart | None:

@@ -1,12 +1,12 @@
-"""What carving on the coarse grid leaves for refinement on the fine one."""
+"""What is kept of a shape that was carved."""
 
 from jaxtyping import Float
 from torch import Tensor
 
 
 def keep_carved(
-    first: Float[Tensor, "X Y Z"], carved: Float[Tensor, "X Y Z"], threshold: float
-) -> Float[Tensor, "X Y Z"]:
+    first: Float[Tensor, "*P"], carved: Float[Tensor, "*P"], threshold: float
+) -> Float[Tensor, "*P"]:
     """The first shape, where carving moved it by little; else what carving made of it.
 
     Training with wide surfaces on a coarse grid finds concavities, and rounds edges and swells

@@ -14,7 +14,8 @@ from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.reconstruct.protocol import TrainedField
 
 FIELD_NAME = "field.safetensors"
-FORMAT = "mmpart field 1"
+FORMAT = "mmpart field 2"
+_DEFORMATIONS = "deformations"
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,17 @@ def write_field_file(path: Path, field: FieldFile) -> None:
         "format": FORMAT,
         "origin": json.dumps(grid.origin.tolist()),
         "spacing": json.dumps(grid.spacing),
+        "doubt": json.dumps(grid.doubt),
         "given_from_part": json.dumps(field.given_from_part.tolist()),
         "views": str(field.views),
         "train_psnr_db": json.dumps(trained.train_psnr_db),
         "confidence": json.dumps(trained.confidence),
         "warnings": json.dumps(list(trained.warnings)),
+        "left_out": json.dumps(list(trained.left_out)),
     }
     tensors = {"sdf": np.ascontiguousarray(grid.sdf), "rgb": np.ascontiguousarray(grid.rgb)}
+    if trained.deformations is not None:
+        tensors[_DEFORMATIONS] = trained.deformations
     save_file(tensors, path, metadata=about)
 
 
@@ -76,12 +81,17 @@ def read_field_file(path: Path) -> FieldFile:
                 rgb=opened.get_tensor("rgb"),
                 origin=np.array(json.loads(about["origin"]), dtype=np.float64),
                 spacing=float(json.loads(about["spacing"])),
+                doubt=float(json.loads(about["doubt"])),
             )
+            names = list(opened.keys())
+            bends = opened.get_tensor(_DEFORMATIONS) if _DEFORMATIONS in names else None
         trained = TrainedField(
             grid=grid,
             train_psnr_db=float(json.loads(about["train_psnr_db"])),
             confidence=float(json.loads(about["confidence"])),
             warnings=tuple(json.loads(about["warnings"])),
+            left_out=tuple(json.loads(about["left_out"])),
+            deformations=bends,
         )
         given_from_part = np.array(json.loads(about["given_from_part"]), dtype=np.float64)
         return FieldFile(trained, given_from_part, Path(about["views"]))

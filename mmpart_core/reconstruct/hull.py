@@ -9,6 +9,7 @@ of the intersection of the viewing cones (exact in sign, a lower bound in size o
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -18,7 +19,6 @@ from torch import Tensor
 from mmpart_core.errors import BackendError
 from mmpart_core.geometry import transforms
 from mmpart_core.geometry.posed_views import PosedViews
-from mmpart_core.images.silhouette import silhouette_distance
 from mmpart_core.records import Camera
 
 # The part frame promises the unit sphere; the rest allows for generated views that overshoot.
@@ -62,9 +62,7 @@ class VisualHull:
         """
         self.cameras = views.cameras
         self.slack_px = slack_px
-        self.silhouettes = [
-            torch.from_numpy(silhouette_distance(rgba[..., 3])) for rgba in views.rgba
-        ]
+        self.silhouettes = list(torch.from_numpy(views.silhouettes))
 
     def sdf(self, points: Float[Tensor, "P 3"]) -> Float[Tensor, "P"]:
         """Signed distance at points of the part frame, in object units."""
@@ -73,6 +71,20 @@ class VisualHull:
     def grid(self, spec: GridSpec) -> Float[Tensor, "X Y Z"]:
         """Signed distance at the corners of a grid."""
         return self.sdf(spec.positions()).view(spec.shape)
+
+    @cached_property
+    def box(self) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
+        """Least and greatest coordinates of the hull, a little wider.
+
+        Raises:
+            BackendError: the hull is empty.
+        """
+        reach = DOMAIN_RADIUS + 0.05
+        low, high = np.full(3, -reach), np.full(3, reach)
+        # Twice: the second probe, within the first one's box, sees thinner things, fits closer.
+        for _ in range(2):
+            low, high = _occupied_box(self, _spec_over(low, high, _PROBE_RESOLUTION))
+        return low, high
 
     def cones(self, points: Float[Tensor, "P 3"]) -> list[Float[Tensor, "P"]]:
         """Signed distance to each view's cone, in object units at the points' depth."""
@@ -140,11 +152,7 @@ def fit_grid(
     Raises:
         BackendError: the hull is empty.
     """
-    reach = DOMAIN_RADIUS + 0.05
-    low, high = np.full(3, -reach), np.full(3, reach)
-    # Twice: the second probe, within the first one's box, sees thinner things and fits closer.
-    for _ in range(2):
-        low, high = _occupied_box(hull, _spec_over(low, high, _PROBE_RESOLUTION))
+    low, high = hull.box
     room = max(margin, 2.0 * float((high - low).max()) / (resolution - 5))
     spec = _spec_over(low - room, high + room, resolution)
     sdf = hull.grid(spec)

@@ -10,6 +10,7 @@ Importing this module imports nerfstudio, which takes seconds.
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 # Declares torchvision's operators, which nerfstudio's imports below ask for.
@@ -40,6 +41,7 @@ from mmpart_core.reconstruct.part_scene import PartScene, scene_of, sharpness_fo
 from mmpart_core.reconstruct.protocol import TrainedField
 from mmpart_core.reconstruct.ray_cache import RayCache
 from mmpart_core.reconstruct.rendering import spread_distances
+from mmpart_core.reconstruct.view_colors import COLORED_BAND
 from mmpart_core.reconstruct.voxel_field import VoxelField
 
 _CHUNK = 1 << 16  # points sampled at once: bounds memory, no more
@@ -51,8 +53,6 @@ _RAY_STEPS = 192  # of the silhouettes that levels are judged by
 _FAR_LOGARITHM = 4.0
 _EXACT_BAND = 3.0  # spacings around the surface in which distance is measured, not counted
 _CANDIDATES = 12  # triangles of a cell or less across, of which the nearest is looked for
-# Corners this many spacings from the surface take part in interpolation at the surface.
-_COLORED_BAND = 2.5
 
 
 def train_nerfacto(
@@ -74,7 +74,7 @@ def train_nerfacto(
     Raises:
         BackendError: masks that nothing can be made from, or no density after training.
     """
-    scene = scene_of(views, options)
+    scene = scene_of(views, replace(options, density_steps=0), seed)
     model = nerfacto_model(options.device, **{"num_nerf_samples_per_ray": options.samples, **sizes})
     training = StockTraining(
         model, nerfacto_optimizers(), options.steps, options.rays, options.device
@@ -96,14 +96,14 @@ def field_of(field: Any, scene: PartScene, *, samples: int, sharpness: float) ->
     Raises:
         BackendError: no density worth a surface.
     """
-    spec, rays = scene.fine_spec, scene.rays()
+    spec, rays = scene.fine_spec, scene.rays
     density = sample_density(field, spec.positions()).view(spec.shape)
     level = surface_level(density * (scene.limit < 0.0), spec, rays)
     # What is cut off below need not be measured; and the grid's border is outside.
     density = density * (scene.limit < 1.5 * spec.spacing)
     sdf = torch.maximum(distance_to_level(density, level, spec), scene.limit)
     voxels = VoxelField(spec, sdf)
-    near = sdf.abs() < _COLORED_BAND * spec.spacing
+    near = sdf.abs() < COLORED_BAND * spec.spacing
     with torch.no_grad():
         colors = _surface_colors(field, spec, sdf, near)
         voxels.color[0, :, near] = torch.logit(colors, eps=1e-3).T

@@ -4,15 +4,15 @@ The stage hands over views in memory, ``ns-train`` the path of a views folder; f
 are the same. Importing this module imports nerfstudio, which takes seconds.
 """
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import tyro
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datamanagers.base_datamanager import (
@@ -31,9 +31,12 @@ from torch import Tensor
 
 from mmpart_core.geometry import transforms
 from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.reconstruct.masks import check_masks
 from mmpart_core.reconstruct.part_scene import PartScene, prepare_scene
 from mmpart_core.reconstruct.ray_cache import RayCache
+from mmpart_core.reconstruct.sketch import sketch
 from mmpart_core.reconstruct.view_fitting import fit_views, move_views
+from mmpart_core.reconstruct.view_registration import register_views, warn_of_bends
 from mmpart_core.reconstruct.views_folder import read_views_folder
 from mmpart_core.records import Camera
 
@@ -48,6 +51,8 @@ class ParsedViews:
         held_out: views for evaluation only, part frame.
         held_out_names: their files.
         part_from_given: similarity from the frame of the views as given to the part frame.
+        deformations: how views as given, the first axis, are bent before anything else; none where
+            they agree.
     """
 
     scene: PartScene
@@ -55,6 +60,7 @@ class ParsedViews:
     held_out: PosedViews | None
     held_out_names: tuple[Path, ...]
     part_from_given: Float[np.ndarray, "4 4"]
+    deformations: Float32[np.ndarray, "N 2 Y X"] | None
 
 
 def nerfstudio_cameras(cameras: tuple[Camera, ...]) -> Cameras:
@@ -90,14 +96,22 @@ class PartParserConfig(DataParserConfig):
     """Centre the subject in the unit sphere first; False for views in the part frame already."""
     slack_px: float = 1.5
     """By how many pixels masks are widened; raise it when views disagree."""
+    register_views: bool = True
+    """Bend views that disagree onto what they have in common first."""
     margin: float = 0.02
     """Room around the visual hull, in units of the unit sphere."""
     coarse_resolution: int = 48
-    """Grid corners along the longest side in the first half of training."""
+    """Grid corners along the longest side while carving."""
     resolution: int = 112
-    """Grid corners along the longest side in the second half and in the result."""
+    """Grid corners along the longest side after carving and in the result."""
     convex_start: bool = True
     """Start from the hull cut by the convex body that the outlines ask for."""
+    density_steps: int = 300
+    """Batches of the density field that finds hollows before distances are trained."""
+    hollow: float = 0.05
+    """Hollows that it finds less deep than this are left to training, in part units."""
+    seed: tyro.conf.Suppress[int] = 0
+    """Of the density field; the trainer fills in ``machine.seed``."""
 
 
 class PartParser(DataParser):
@@ -115,9 +129,9 @@ class PartParser(DataParser):
         """
         config = self.config
         if config.views is not None:
-            scene = self._scene(config.views)
+            scene, bends = self._scene(config.views)
             names = tuple(Path(f"view-{index}") for index in scene.kept)
-            return ParsedViews(scene, names, None, (), np.eye(4))
+            return ParsedViews(scene, names, None, (), np.eye(4), bends)
         folder = read_views_folder(config.data)
         fitted, part_from_given = folder.views, np.eye(4)
         if config.fit_frame:
@@ -125,19 +139,32 @@ class PartParser(DataParser):
         held_out = folder.held_out
         if held_out is not None:
             held_out = move_views(held_out, part_from_given)
-        scene = self._scene(fitted)
+        scene, bends = self._scene(fitted)
         names = tuple(folder.names[index] for index in scene.kept)
-        return ParsedViews(scene, names, held_out, folder.held_out_names, part_from_given)
+        return ParsedViews(scene, names, held_out, folder.held_out_names, part_from_given, bends)
 
-    def _scene(self, views: PosedViews) -> PartScene:
-        config = self.config
-        return prepare_scene(
+    def _scene(self, views: PosedViews) -> tuple[PartScene, Float32[np.ndarray, "N 2 Y X"] | None]:
+        """The part, and how its views were bent."""
+        config, bends = self.config, None
+        if config.register_views:
+            check_masks(views)
+            trained = partial(sketch, slack_px=config.slack_px, seed=config.seed)
+            bends = register_views(views, config.slack_px, trained)
+        notes: tuple[str, ...] = ()
+        if bends is not None:
+            notes = warn_of_bends(views, bends)
+            views = views.bent(bends)
+        scene = prepare_scene(
             views,
             slack_px=config.slack_px,
             margin=config.margin,
             resolutions=(config.coarse_resolution, config.resolution),
             convex_start=config.convex_start,
+            density_steps=config.density_steps,
+            hollow=config.hollow,
+            seed=config.seed,
         )
+        return replace(scene, warnings=(*notes, *scene.warnings)), bends
 
     def _generate_dataparser_outputs(self, split: str = "train", **kwargs: Any) -> ParserOutputs:
         parsed = self.parsed
@@ -220,7 +247,7 @@ class PartDataManager(VanillaDataManager[PartDataset]):
 
     def setup_train(self) -> None:
         """Find the rays."""
-        self.rays = self.parsed.scene.rays()
+        self.rays = self.parsed.scene.rays
         self._train = self.rays.to(self.device)
         self._generator = torch.Generator()
         self._generator.manual_seed(self.config.seed)

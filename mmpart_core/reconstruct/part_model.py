@@ -30,17 +30,20 @@ from mmpart_core.reconstruct.part_scene import PartScene, sharpness_for
 from mmpart_core.reconstruct.penalties import color_variation, roughness
 from mmpart_core.reconstruct.ray_cache import occupied_spans
 from mmpart_core.reconstruct.rendering import render_rays, spread_distances
+from mmpart_core.reconstruct.view_colors import paint
 from mmpart_core.reconstruct.view_outputs import image_metrics, surface_outputs
 from mmpart_core.reconstruct.voxel_field import VoxelField
 
 _COLOR_SMOOTHING_EVERY = 2  # steps; it costs as much as the rays do
-# Views whose colours differ from the field's by this much on average, of 1, once it is carved, are
-# taken for consistent. Those of a generator differ by five times as much and more: their shading
-# contradicts itself, and what is trained on it is bumps. Smoothing grows with the square.
+# Views whose colours differ from the carved field's by this much on average, of 1, are taken for
+# consistent. Those of a generator differ by five times as much: their shading contradicts itself,
+# and training on it makes bumps. Smoothing grows with the square.
 _CONSISTENT = 0.0125
 _SMOOTHEST = 40.0
 _FOREGROUND = 0.5  # opacity
 _FORGET = 0.95  # per step, of the mean difference
+# This far from the first shape colours begin as in the views: grey surface moves for no reason.
+_PAINTED = 0.1
 _BAND_EVERY = 50  # steps, in which the surface moves by less than the band is wide
 
 
@@ -66,9 +69,11 @@ class PartModelConfig(ModelConfig):
     """Weight of the pull towards a smooth surface at the first and the last step."""
     color_smoothing: float = 0.06
     """Weight of the total variation of colour."""
+    carving_share: float = 0.25
+    """Share of the steps that carve, on the coarse grid."""
     carved: float = 0.025
     """What carving moved by less goes back to the first shape, in part units."""
-    steps: tyro.conf.Suppress[int] = 600
+    steps: tyro.conf.Suppress[int] = 400
     """Length of the schedules; the trainer fills in ``max_num_iterations``."""
     seed: tyro.conf.Suppress[int] = 0
     """Of the model's random numbers; the trainer fills in ``machine.seed``."""
@@ -80,11 +85,12 @@ class PartModel(Model):
     config: PartModelConfig  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def populate_modules(self) -> None:
-        """Build the coarse field from the hull that the dataset carries as metadata."""
+        """Build the coarse field from the first shape of the scene, which the dataset carries."""
         super().populate_modules()
         metadata: dict[str, Any] = self.kwargs["metadata"]
         self.scene: PartScene = metadata["scene"]
         self.field = VoxelField(self.scene.coarse_spec, self.scene.first)
+        paint(self.field, self.scene.views, _PAINTED)
         self.band: Band | None = None
         self.sharpness_range = sharpness_for(
             self.scene.first, self.config.sharpness, self.config.thin_widths
@@ -102,10 +108,7 @@ class PartModel(Model):
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
-        """Sharpen and smooth the surface more at every step; go to the fine grid once.
-
-        A first half on the coarse grid carves, a second one on the fine grid refines.
-        """
+        """Sharpen and smooth more at every step; carve on the coarse grid, refine on the fine."""
         optimizers = training_callback_attributes.optimizers
 
         def sharpen(step: int) -> None:
@@ -131,7 +134,7 @@ class PartModel(Model):
         where = [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION]
         return [
             TrainingCallback(where, sharpen, update_every_num_iters=1),
-            TrainingCallback(where, refine, iters=(self.config.steps // 2,)),
+            TrainingCallback(where, refine, iters=(self._carving_steps,)),
             TrainingCallback(where, follow, update_every_num_iters=1),
         ]
 
@@ -140,13 +143,18 @@ class PartModel(Model):
         self.field.refine(self.scene.fine_spec)
         self.band = None
         values = self.field.sdf.data[0, 0]
-        first = self.scene.fine_first().to(values.device)
+        first = self.scene.fine_first.to(values.device)
         values.copy_(keep_carved(first, values, self.config.carved))
 
     @property
+    def _carving_steps(self) -> int:
+        """How many steps run on the coarse grid."""
+        return round(self.config.steps * self.config.carving_share)
+
+    @property
     def _carving(self) -> bool:
-        """Whether this is the first half of training."""
-        return self.step < self.config.steps // 2
+        """Whether training is on the coarse grid."""
+        return self.step < self._carving_steps
 
     @property
     def smoothing(self) -> float:
@@ -209,15 +217,14 @@ class PartModel(Model):
             nears, fars = near[:, None], far[:, None]
         within = torch.full((len(nears), samples), 0.5, device=nears.device)
         if self.training:
-            within = torch.rand(within.shape, generator=self.generator, device=nears.device)
+            within = torch.rand(within.shape, generator=self.generator).to(nears.device)
         return spread_distances(nears, fars, within)
 
     @property
     def generator(self) -> torch.Generator:
-        """The model's own random numbers, so that parts may train side by side."""
+        """The model's own random numbers: parts may train side by side, on any device alike."""
         if self._generator is None:
-            self._generator = torch.Generator(device=self.device)
-            self._generator.manual_seed(self.config.seed)
+            self._generator = torch.Generator().manual_seed(self.config.seed)
         return self._generator
 
     def get_loss_dict(
@@ -230,9 +237,7 @@ class PartModel(Model):
         del metrics_dict
         config, rgba = self.config, batch["rgba"]
         alpha, accumulation = rgba[:, 3:], outputs["accumulation"]
-        ground = torch.rand(
-            (len(rgba), 3), generator=self.generator, device=rgba.device, dtype=rgba.dtype
-        )
+        ground = torch.rand((len(rgba), 3), generator=self.generator).to(rgba)
         seen = outputs["rgb"] + (1.0 - accumulation) * ground
         target = rgba[:, :3] * alpha + (1.0 - alpha) * ground
         difference = (seen - target).abs().mean(dim=1)

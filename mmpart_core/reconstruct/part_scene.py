@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mmpart_core.geometry.posed_views import PosedViews
-from mmpart_core.reconstruct.band import ROOM
+from mmpart_core.reconstruct.density_field import DensityField, train_density
+from mmpart_core.reconstruct.edge_on import show_edge_on
+from mmpart_core.reconstruct.first_shape import FirstShape
+from mmpart_core.reconstruct.free_space import fuse_depths
 from mmpart_core.reconstruct.frontier import ConvexBody, supported_body
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull, fit_grid
 from mmpart_core.reconstruct.masks import check_masks
@@ -21,6 +23,8 @@ _SHARPEST = 4.0
 # The first shape is that of masks this much less wide than those that bound the part: room for
 # views that disagree is no part of what they agree on.
 _ROOM_PX = 1.5
+# Corners along the longest side of the grids of densities, and of what they leave free.
+_DENSITY_CORNERS, _FREE_CORNERS = 56, 80
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class PartScene:
         first: the shape on it from which training starts.
         fine_spec: the second grid.
         limit: the hull on it, which the part may not leave.
+        rays: the useful rays of the views.
+        fine_first: the first shape on the second grid.
         warnings: what the user should know about the masks.
     """
 
@@ -49,6 +55,8 @@ class PartScene:
     first: Float[Tensor, "A B C"]
     fine_spec: GridSpec
     limit: Float[Tensor, "X Y Z"]
+    rays: RayCache
+    fine_first: Float[Tensor, "X Y Z"]
     warnings: tuple[str, ...]
 
     @property
@@ -57,18 +65,10 @@ class PartScene:
         count = len(self.views.cameras) + len(self.left_out)
         return tuple(index for index in range(count) if index not in self.left_out)
 
-    def rays(self) -> RayCache:
-        """The useful rays of the views; takes seconds."""
-        return build_ray_cache(self.views, self.hull, self.fine_spec, self.limit)
-
     def rays_of(self, others: PosedViews) -> RayCache:
         """The useful rays of other views of the same part."""
         hull = VisualHull(others, self.hull.slack_px)
         return build_ray_cache(others, hull, self.fine_spec, self.limit)
-
-    def fine_first(self) -> Float[Tensor, "X Y Z"]:
-        """The first shape on the second grid."""
-        return _first_shape(self.fine_spec, self.limit, _tight(self.hull, self.views), self.body)
 
 
 def prepare_scene(
@@ -78,6 +78,10 @@ def prepare_scene(
     margin: float,
     resolutions: tuple[int, int],
     convex_start: bool,
+    trained: bool = True,
+    density_steps: int = 0,
+    hollow: float = 0.0,
+    seed: int = 0,
 ) -> PartScene:
     """Set up a part.
 
@@ -88,24 +92,37 @@ def prepare_scene(
         resolutions: corners along the longest side of the coarse and the fine grid; the coarse one
             never has more than the fine one.
         convex_start: start from the hull cut by ``supported_body`` instead of the whole hull.
+        trained: rays of all pixels are set up, not only those for evaluation.
+        density_steps: batches of the density field that finds hollows; none is looked for with 0.
+        hollow: hollows less deep than this are left to training, object units; more where views
+            disagree.
+        seed: of the density field's random numbers.
 
     Raises:
         BackendError: masks that nothing can be made from.
     """
     warnings = check_masks(views)
+    views, _, edge_on = show_edge_on(views, slack_px)
     views, left_out, notes = _agreeing(views, slack_px)
     hull = VisualHull(views, slack_px)
     fine_spec, limit = fit_grid(hull, resolutions[1], margin)
     body = supported_body(views) if convex_start else None
     coarse_spec, coarse_limit = fit_grid(hull, min(resolutions), margin)
-    first = _first_shape(coarse_spec, coarse_limit, _tight(hull, views), body)
+    rays = build_ray_cache(views, hull, fine_spec, limit, only_on_stride=not trained)
+    free, doubt = None, 1.0
+    if density_steps > 0:
+        density = _density(hull, body, rays, margin, density_steps, seed)
+        spec, around = fit_grid(hull, _FREE_CORNERS, margin)
+        free, doubt = fuse_depths(density, rays, views, spec, around), density.doubt
+    start = FirstShape(_tight(hull, views), body, free, hollow * doubt)
     return PartScene(
-        views, left_out, hull, body, coarse_spec, coarse_limit, first, fine_spec, limit,
-        warnings + notes,
+        views, left_out, hull, body, coarse_spec, coarse_limit,
+        start.on(coarse_spec, coarse_limit), fine_spec, limit, rays,
+        start.on(fine_spec, limit), warnings + edge_on + notes,
     )  # fmt: skip
 
 
-def scene_of(views: PosedViews, options: TrainingOptions) -> PartScene:
+def scene_of(views: PosedViews, options: TrainingOptions, seed: int) -> PartScene:
     """``prepare_scene`` as a training's options have it."""
     return prepare_scene(
         views,
@@ -113,6 +130,10 @@ def scene_of(views: PosedViews, options: TrainingOptions) -> PartScene:
         margin=options.margin,
         resolutions=options.resolutions,
         convex_start=options.convex_start,
+        trained=options.steps > 0 or options.density_steps > 0,
+        density_steps=options.density_steps,
+        hollow=options.hollow,
+        seed=seed,
     )
 
 
@@ -123,9 +144,7 @@ def _agreeing(
     wrong = wrong_view(views, slack_px)
     if wrong is None:
         return views, (), ()
-    kept = [index for index in range(len(views.cameras)) if index != wrong]
-    agreeing = PosedViews(views.rgba[kept], tuple(views.cameras[index] for index in kept))
-    return agreeing, (wrong,), (
+    return views.without((wrong,)), (wrong,), (
         f"view {wrong} contradicts the others: its mask cuts away what they have in common; it is "
         "left out, of the texture too. If the part is wrong, make other views (multiview.kind; "
         "another --seed where it draws at random)",
@@ -156,19 +175,9 @@ def _tight(hull: VisualHull, views: PosedViews) -> VisualHull:
     return VisualHull(views, max(hull.slack_px - _ROOM_PX, 0.0))
 
 
-def _first_shape(
-    spec: GridSpec, limit: Float[Tensor, "X Y Z"], hull: VisualHull, body: ConvexBody | None
-) -> Float[Tensor, "X Y Z"]:
-    """The visual hull on a grid, cut by the convex body that the outlines ask for.
-
-    Where the two have nothing in common on this grid the hull stays whole; where that is lost
-    between the corners too, its limit does.
-    """
-    near = torch.nonzero(limit.reshape(-1) < ROOM * spec.spacing)[:, 0]
-    points = spec.positions()[near]
-    tight = hull.sdf(points)
-    choices = [tight] if body is None else [torch.maximum(tight, body.sdf(points)), tight]
-    for choice in choices:
-        if bool((choice < 0).any()):
-            return limit.reshape(-1).index_copy(0, near, choice).view(limit.shape)
-    return limit
+def _density(
+    hull: VisualHull, body: ConvexBody | None, rays: RayCache, margin: float, steps: int, seed: int
+) -> DensityField:
+    """The field that finds hollows."""
+    spec, limit = fit_grid(hull, _DENSITY_CORNERS, margin)
+    return train_density(rays, spec, limit, body, steps=steps, seed=seed)

@@ -7,7 +7,7 @@ Importing this module imports nerfstudio, which takes seconds.
 
 import copy
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -82,15 +82,17 @@ class PartTrainer(Trainer):
         """The trained field, limited and judged; the model stays as it is."""
         model, scene = self.model, self.data.parsed.scene
         field = copy.deepcopy(model.field).cpu()
-        if field.spec != scene.fine_spec:  # stopped in the first half
+        if field.spec != scene.fine_spec:  # stopped while carving
             field.refine(scene.fine_spec)
-        return finish_field(
+        finished = finish_field(
             field,
             scene,
             self.data.rays,
             samples=model.config.samples,
             sharpness=model.sharpness_range[1],
+            doubt=model.smoothing**0.5,
         )
+        return replace(finished, deformations=self.data.parsed.deformations)
 
     def save_checkpoint(self, step: int) -> None:
         """Save the state of training; see ``checkpoints``."""
@@ -140,7 +142,7 @@ def follow_run(config: TrainerConfig) -> None:
     model, data = config.pipeline.model, config.pipeline.datamanager
     if isinstance(model, PartModelConfig) and isinstance(data, PartDataManagerConfig):
         model.steps = config.max_num_iterations
-        model.seed = data.seed = config.machine.seed
+        model.seed = data.seed = data.dataparser.seed = config.machine.seed
     for group in config.optimizers.values():
         schedule = group["scheduler"]
         if isinstance(schedule, ExponentialDecaySchedulerConfig):
@@ -151,10 +153,13 @@ def pipeline_config(options: TrainingOptions) -> VanillaPipelineConfig:
     """Data and model of a part, without the views."""
     parser = PartParserConfig(
         slack_px=options.slack_px,
+        register_views=options.register_views,
         margin=options.margin,
         coarse_resolution=options.resolutions[0],
         resolution=options.resolutions[1],
         convex_start=options.convex_start,
+        density_steps=options.density_steps,
+        hollow=options.hollow,
     )
     return VanillaPipelineConfig(
         datamanager=PartDataManagerConfig(
@@ -169,6 +174,7 @@ def pipeline_config(options: TrainingOptions) -> VanillaPipelineConfig:
             mask_weight=options.mask_weight,
             eikonal_weight=options.eikonal_weight,
             laplacian_weights=options.laplacian_weights,
+            carving_share=options.carving_share,
             carved=options.carved,
             color_smoothing=options.color_smoothing,
         ),

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Float32
+
 from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
 
@@ -17,6 +20,8 @@ class TrainedField:
         confidence: 0 to 1.
         warnings: what the user should know.
         left_out: indices of views that contradict the others and were not trained on.
+        deformations: how each view was bent to agree with the others, see ``free_form``; none
+            where they agree as they are.
     """
 
     grid: FieldGrid
@@ -24,6 +29,12 @@ class TrainedField:
     confidence: float
     warnings: tuple[str, ...] = ()
     left_out: tuple[int, ...] = ()
+    deformations: Float32[np.ndarray, "N 2 Y X"] | None = None
+
+    def trained_on(self, views: PosedViews) -> PosedViews:
+        """Of the views that were given, those that were trained on, as they were."""
+        bent = views if self.deformations is None else views.bent(self.deformations)
+        return bent.without(self.left_out)
 
 
 @runtime_checkable

@@ -33,6 +33,8 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils import writer
 from nerfstudio.utils.rich_utils import CONSOLE
 
+from mmpart_core.progress import report_progress
+
 _quiet_lock = threading.Lock()
 
 
@@ -57,6 +59,12 @@ class QuietTrainer(Trainer):
                 trainer=self,
             )
         )
+
+    def train_iteration(self, step: int) -> Any:
+        """One step, as nerfstudio makes it; how far training is can be heard."""
+        made = super().train_iteration(step)
+        report_progress((step + 1) / self.config.max_num_iterations)
+        return made
 
     def save_checkpoint(self, step: int) -> None:
         """Keep nothing: the field is sampled from the model itself."""

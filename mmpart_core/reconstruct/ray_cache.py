@@ -10,8 +10,8 @@ from mmpart_core.geometry import cameras
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull
 
-# Steps of a ray through the grid, whatever its size: as many as the default grid's longest side
-# has corners. On finer grids a step spans two cells, and what is thinner may be missed.
+# Steps of a ray through the grid's box, whatever the grid: in the default one, of 112 corners, a
+# step along its diagonal spans two cells, and what is thinner may be missed.
 _MARCH_STEPS = 96
 _CHUNK = 1 << 14  # rays marched at once: bounds memory, no more
 
@@ -56,7 +56,11 @@ class RayCache:
 
 
 def build_ray_cache(
-    views: PosedViews, hull: VisualHull, spec: GridSpec, hull_sdf: Float[Tensor, "X Y Z"]
+    views: PosedViews,
+    hull: VisualHull,
+    spec: GridSpec,
+    hull_sdf: Float[Tensor, "X Y Z"],
+    only_on_stride: bool = False,
 ) -> RayCache:
     """Set up the rays of all views.
 
@@ -68,13 +72,17 @@ def build_ray_cache(
         hull: their visual hull, with its slack.
         spec: a grid around the hull.
         hull_sdf: the hull on that grid.
+        only_on_stride: none but those for evaluation.
     """
     # A corner stands for all points up to 0.87 spacings away; one and a half keeps a clear rim.
     occupied = hull_sdf < 1.5 * spec.spacing
+    stride = torch.zeros(views.rgba.shape[1:3], dtype=torch.bool)
+    stride[::2, ::2] = True
     parts: list[dict[str, Tensor]] = []
     missed: list[float] = []
     for index, camera in enumerate(views.cameras):
-        rows, columns = torch.nonzero(hull.silhouettes[index] < hull.slack_px + 2.0, as_tuple=True)
+        near = hull.silhouettes[index] < hull.slack_px + 2.0
+        rows, columns = torch.nonzero(near & stride if only_on_stride else near, as_tuple=True)
         origins, directions = cameras.pixel_rays(
             camera, columns.double().numpy() + 0.5, rows.double().numpy() + 0.5
         )
@@ -83,7 +91,7 @@ def build_ray_cache(
             "directions": torch.from_numpy(directions).float(),
             "rgba": torch.from_numpy(views.rgba[index]).float()[rows, columns] / 255.0,
             "views": torch.full_like(rows, index),
-            "on_stride": (rows % 2 == 0) & (columns % 2 == 0),
+            "on_stride": stride[rows, columns],
         }
         forward_only = camera.projection == "perspective"
         nears, fars = occupied_spans(
@@ -131,7 +139,7 @@ def occupied_spans(
     for origin, direction in zip(
         local_origins.split(_CHUNK), local_directions.split(_CHUNK), strict=True
     ):
-        enter, leave = _box_span(origin, direction, counts - 1, forward_only)
+        enter, leave = box_span(origin, direction, counts - 1, forward_only)
         step = (leave - enter).clamp(min=0.0) / _MARCH_STEPS
         index = torch.zeros((len(origin), _MARCH_STEPS), dtype=torch.long, device=device)
         distance = enter[:, None] + (leave - enter).clamp(min=0.0)[:, None] * fractions
@@ -150,7 +158,7 @@ def occupied_spans(
     return torch.cat(nears), torch.cat(fars)
 
 
-def _box_span(
+def box_span(
     origins: Float[Tensor, "P 3"],
     directions: Float[Tensor, "P 3"],
     extent: Tensor,

@@ -1,9 +1,10 @@
 """Reconstruct: a field per part, trained on its views."""
 
+from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.keys import Stage
 from mmpart_core.reconstruct import checks
 from mmpart_core.reconstruct.input_view import add_input_view
-from mmpart_core.reconstruct.protocol import FieldTrainer
+from mmpart_core.reconstruct.protocol import FieldTrainer, TrainedField
 from mmpart_core.records import WHOLE_OBJECT, IsolatedPart, RadianceField, View, ViewSet
 from mmpart_core.storage import codecs
 from mmpart_core.storage.blob_store import BlobStore
@@ -35,7 +36,8 @@ def reconstruct_part(
     """
     component = views.component or WHOLE_OBJECT
     views, overlap, notes = _with_input(views, input_part, store)
-    trained = backend.train(codecs.get_views(store, views), seed)
+    posed = codecs.get_views(store, views)
+    trained = backend.train(posed, seed)
     low, high = checks.check_field(trained, component)
     return RadianceField(
         component=component,
@@ -44,17 +46,25 @@ def reconstruct_part(
         bounds_max=high,
         train_psnr_db=trained.train_psnr_db,
         confidence=trained.confidence,
-        views=_without(views, trained.left_out),
+        views=_trained_on(views, posed, trained, store),
         truth=views.truth,
         input_view_iou=overlap,
         warnings=(*notes, *trained.warnings),
     )
 
 
-def _without(views: ViewSet, left_out: tuple[int, ...]) -> ViewSet:
-    """The views that were trained on: the others would be painted onto the surface."""
-    kept = tuple(view for index, view in enumerate(views.views) if index not in left_out)
-    return views.model_copy(update={"views": kept})
+def _trained_on(
+    views: ViewSet, posed: PosedViews, trained: TrainedField, store: BlobStore
+) -> ViewSet:
+    """The views as they were trained on: as they came they would be painted beside the surface."""
+    kept = [view for index, view in enumerate(views.views) if index not in trained.left_out]
+    if trained.deformations is not None:
+        bent = trained.trained_on(posed)
+        kept = [
+            view.model_copy(update={"image": codecs.put_image(store, rgba)})
+            for view, rgba in zip(kept, bent.rgba, strict=True)
+        ]
+    return views.model_copy(update={"views": tuple(kept)})
 
 
 def _with_input(

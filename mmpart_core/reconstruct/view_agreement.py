@@ -43,11 +43,11 @@ def wrong_view(views: PosedViews, slack_px: float) -> int | None:
     reach = float(axis[1] - axis[0])
     inside = torch.stack([cone <= reach for cone in VisualHull(views, slack_px).cones(points)])
     outside = count - inside.sum(dim=0)
-    lost = _lost_shares(views, points[outside == 0])
+    lost = lost_shares(views, points[outside == 0])
     if lost.max() < _SUSPECT:
         return None
     without = [
-        _lost_shares(views, points[(outside - (~inside[view]).int()) == 0]) for view in range(count)
+        lost_shares(views, points[(outside - (~inside[view]).int()) == 0]) for view in range(count)
     ]
     others = [np.delete(shares, view).sum() for view, shares in enumerate(without)]
     before = [np.delete(lost, view).sum() for view in range(count)]
@@ -56,7 +56,7 @@ def wrong_view(views: PosedViews, slack_px: float) -> int | None:
     return best if gains[best] > _EXPLAINED and before[best] > _SUSPECT else None
 
 
-def _lost_shares(views: PosedViews, points: Float[Tensor, "P 3"]) -> Float[np.ndarray, "N"]:
+def lost_shares(views: PosedViews, points: Float[Tensor, "P 3"]) -> Float[np.ndarray, "N"]:
     """Share of each view's foreground that no point projects to, on a raster of coarse pixels."""
     shares: list[float] = []
     for rgba, camera in zip(views.rgba, views.cameras, strict=True):

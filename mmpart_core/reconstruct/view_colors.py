@@ -1,4 +1,4 @@
-"""Colours of points straight from the views, for a hull that nothing was trained on."""
+"""Colours of points straight from the views, for a shape that nothing was trained on."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -7,12 +7,41 @@ from torch import Tensor
 from mmpart_core.geometry import cameras, transforms
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.reconstruct.hull import GridSpec
+from mmpart_core.reconstruct.voxel_field import VoxelField
 
 # On the way from a point to a camera, denser near the point; by hand.
 _OCCLUSION_STEPS = 32
 _CHUNK = 1 << 15  # points looked up at once: bounds memory, no more
 # A 25th of the least weight of opaque foreground, seen aslant and hidden: 0.05^2 / 1000.
 _KNOWN_WEIGHT = 1e-7
+# Corners this many spacings from a surface take part in interpolation at it: they are coloured.
+COLORED_BAND = 2.5
+# Keeps logits of colours where a step of training still moves them.
+_DARKEST = 0.02
+
+
+def paint(field: VoxelField, views: PosedViews, reach: float) -> Bool[Tensor, "X Y Z"]:
+    """Give a field the colours that the views show of its surface.
+
+    Args:
+        field: on the CPU; its colours change.
+        views: the images.
+        reach: corners up to this distance from the surface take the colour of the surface's place
+            nearest to them, object units.
+
+    Returns:
+        Which corners have got a colour from a view.
+    """
+    spec, sdf = field.spec, field.sdf.detach()[0, 0]
+    near = torch.nonzero((sdf.abs() < reach).reshape(-1))[:, 0]
+    points = spec.positions()[near]
+    feet = points - _normals(spec, sdf, points) * sdf.reshape(-1)[near, None]
+    colors, seen = project_colors(views, spec, sdf, feet)
+    with torch.no_grad():
+        field.color.view(3, -1)[:, near] = torch.logit(colors, eps=_DARKEST).T
+    known = torch.zeros(sdf.numel(), dtype=torch.bool)
+    known[near] = seen
+    return known.view(sdf.shape)
 
 
 def project_colors(

@@ -30,6 +30,8 @@ class _Trilinear(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         grid, positions = ctx.saved_tensors
         (gradient,) = gradients
+        if len(gradient) == 0:
+            return torch.zeros_like(grid), None
         size = gradient.abs().amax(dim=1)
         kept = torch.nonzero(size > _NEGLIGIBLE * size.max())[:, 0]
         to_grid, _ = torch.ops.aten.grid_sampler_3d_backward(

@@ -2,13 +2,14 @@
 
 from mmpart_core.records.base import BlobRef, ImageRef, Matrix4, MeshRef, Record, Vector3
 from mmpart_core.records.outcome import (
+    ModelUsage,
     ObjectResult,
     PartFailure,
     PartResult,
     StageName,
     StageRun,
 )
-from mmpart_core.records.plan import PartPlan, PartPrompt
+from mmpart_core.records.plan import PartPlan, PartPrompt, PartSight
 from mmpart_core.records.request import (
     MAX_SEED,
     TRUTH_VIEW,
@@ -21,13 +22,21 @@ from mmpart_core.records.request import (
     component_label,
 )
 from mmpart_core.records.shape import AssembledObject, PartMesh, Placement, RadianceField
-from mmpart_core.records.views import Camera, IsolatedPart, TruthPart, View, ViewSet
+from mmpart_core.records.views import (
+    Camera,
+    ImagePlacement,
+    IsolatedPart,
+    IsolationTry,
+    TruthPart,
+    View,
+    ViewSet,
+)
 
 __all__ = [
     "MAX_SEED", "TRUTH_VIEW", "WHOLE_OBJECT",
-    "AssembledObject", "BlobRef", "Camera", "ComponentRequest", "ImageRef", "InputView",
-    "IsolatedPart", "Matrix4", "MeshRef", "ObjectRequest", "ObjectResult", "PartFailure",
-    "PartMesh", "PartPlan", "PartPrompt", "PartResult", "Placement", "RadianceField", "Record",
-    "Region", "StageName", "StageRun", "TruthPart", "TruthScene", "Vector3", "View", "ViewSet",
-    "component_label",
+    "AssembledObject", "BlobRef", "Camera", "ComponentRequest", "ImagePlacement", "ImageRef",
+    "InputView", "IsolatedPart", "IsolationTry", "Matrix4", "MeshRef", "ModelUsage",
+    "ObjectRequest", "ObjectResult", "PartFailure", "PartMesh", "PartPlan", "PartPrompt",
+    "PartResult", "PartSight", "Placement", "RadianceField", "Record", "Region", "StageName",
+    "StageRun", "TruthPart", "TruthScene", "Vector3", "View", "ViewSet", "component_label",
 ]  # fmt: skip

@@ -8,9 +8,46 @@ from mmpart_core.records.base import Record
 from mmpart_core.records.plan import PartPlan
 from mmpart_core.records.request import ObjectRequest
 from mmpart_core.records.shape import AssembledObject, PartMesh, RadianceField
-from mmpart_core.records.views import IsolatedPart, ViewSet
+from mmpart_core.records.views import IsolatedPart, IsolationTry, ViewSet
 
 StageName = Literal["plan", "isolate", "multiview", "reconstruct", "mesh", "assemble"]
+
+
+class ModelUsage(Record):
+    """What calls of one hosted model used, refused and unusable answers included.
+
+    Attributes:
+        model: its name, as it was asked for.
+        calls: answers that came.
+        input_tokens: all input, cached and image tokens included.
+        cached_tokens: of the input, what the provider had kept.
+        image_tokens: of the input, what images took, where that is counted by itself.
+        output_tokens: all output, reasoning included.
+        reasoning_tokens: of the output, what was thought and not said.
+        uncounted_calls: answers that came without a count of tokens.
+        cost_usd: what it cost; None where the model's price is not known.
+    """
+
+    model: str
+    calls: int = Field(default=0, ge=0)
+    input_tokens: int = Field(default=0, ge=0)
+    cached_tokens: int = Field(default=0, ge=0)
+    image_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    reasoning_tokens: int = Field(default=0, ge=0)
+    uncounted_calls: int = Field(default=0, ge=0)
+    cost_usd: float | None = Field(default=None, ge=0.0)
+
+    def plus(self, other: "ModelUsage") -> "ModelUsage":
+        """Both together; the cost is known only where both are."""
+        counts = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in type(self).model_fields
+            if name not in ("model", "cost_usd")
+        }
+        known = self.cost_usd is not None and other.cost_usd is not None
+        cost = (self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None
+        return ModelUsage(model=self.model, cost_usd=cost, **counts)
 
 
 class StageRun(Record):
@@ -23,7 +60,8 @@ class StageRun(Record):
         cached: True when the record came from the store.
         failed: True when it gave no record: what was spent on it all the same.
         seconds: time spent on it in this run.
-        cost_usd: money spent on it in this run.
+        cost_usd: money spent on it in this run, failed and repeated calls included.
+        usage: what it used of hosted models in this run, one entry per model.
         backend: kind and version, for instance ``nerfstudio/1``.
         seed: the seed it was given.
     """
@@ -35,6 +73,7 @@ class StageRun(Record):
     failed: bool = False
     seconds: float
     cost_usd: float = 0.0
+    usage: tuple[ModelUsage, ...] = ()
     backend: str
     seed: int
 
@@ -47,12 +86,14 @@ class PartFailure(Record):
         stage: the stage that failed.
         error: the error's class name.
         message: what happened and what to do.
+        tries: the pictures that a model drew of the part, where none was accepted, in order.
     """
 
     component: str | None
     stage: StageName
     error: str
     message: str
+    tries: tuple[IsolationTry, ...] = ()
 
 
 class PartResult(Record):

@@ -1,10 +1,34 @@
 """What the planner writes."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from mmpart_core.records.base import ImageRef, Record
-from mmpart_core.records.request import Region
+from mmpart_core.records.request import Fraction, Region
 from mmpart_core.records.views import Camera, TruthPart
+
+
+class PartSight(Record):
+    """What a planner that looks at the image sees of a component.
+
+    Attributes:
+        presence: ``hidden`` is there but covered; ``absent`` is not; ``ambiguous`` fits several
+            things.
+        pieces: how many separate pieces it is in.
+        box: around what is visible of it: left, top, right, bottom as fractions of width and
+            height.
+        covered_by: components in front of it that hide some of it.
+        touches: components that it is in contact with.
+        depth_rank: its place among all components from the nearest (0) to the farthest.
+    """
+
+    presence: Literal["visible", "hidden", "absent", "ambiguous"] = "visible"
+    pieces: int = Field(default=1, ge=1, le=64)
+    box: tuple[Fraction, Fraction, Fraction, Fraction] | None = None
+    covered_by: tuple[str, ...] = ()
+    touches: tuple[str, ...] = ()
+    depth_rank: int = Field(default=0, ge=0)
 
 
 class PartPrompt(Record):
@@ -15,12 +39,14 @@ class PartPrompt(Record):
         prompt: the whole isolation prompt that an image-edit model is given.
         hidden: the user's words for the hidden area, untouched.
         index: position in the component list.
-        regions: region hints of all components, in the list's order; None where not given.
+        regions: region hints of all components, in the list's order: the user's, else the box a
+            planner saw; None where there is neither.
         counts: number of pieces of all components, in the list's order.
         names: names of all components, in the list's order; the user's words may use them.
         foreground: 8-bit mask of the whole object in the source image.
         camera: the input camera in the camera-aligned object frame.
         truth: the node it stands for, for a known scene.
+        sight: what a planner saw of it; None for a planner that does not look.
     """
 
     component: str
@@ -33,6 +59,7 @@ class PartPrompt(Record):
     foreground: ImageRef
     camera: Camera
     truth: TruthPart | None = None
+    sight: PartSight | None = None
 
 
 class PartPlan(Record):

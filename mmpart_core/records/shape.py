@@ -71,16 +71,30 @@ class Placement(Record):
         scale: its uniform scale.
         silhouette_iou: overlap of the placed part's visible silhouette with the part's visible
             pixels in the source, both at the input camera; None when it could not be measured.
+        color_error: mean difference of sRGB (of 255) between the placed part and the source, where
+            both show it; None where nowhere.
+        imagined: the image shows nothing of it, so that its place is imagined as it is.
         method: how it was placed, in words.
         warnings: what is uncertain.
+        depth_uncertainty: how far apart depths lie that fit about as well, object units; None
+            where it was not measured.
+        color_gain: factors on red, green and blue of the part's sRGB colours, applied in the
+            object's GLB so that it agrees with the source; None where they are as they were made.
+        stretch: factors along the part frame's axes, applied before ``world_from_part`` in the
+            object's GLB; None where its proportions are as they were made.
     """
 
     component: str
     world_from_part: Matrix4
     scale: float = Field(gt=0)
     silhouette_iou: float | None = None
+    color_error: float | None = None
+    imagined: bool = False
     method: str
     warnings: tuple[str, ...] = ()
+    depth_uncertainty: float | None = None
+    color_gain: Vector3 | None = None
+    stretch: Vector3 | None = None
 
 
 class AssembledObject(Record):
@@ -91,13 +105,23 @@ class AssembledObject(Record):
         placements: one per part that was made, in the request's order.
         camera: the input camera in the object's world frame.
         silhouette_iou: overlap of the whole object's silhouette with the source's foreground.
+        color_error: mean difference of sRGB (of 255) from the source, where both show the object.
         preview: the object seen by the input camera, RGBA.
         warnings: what the user should know.
+        elevation_uncertainty_deg: how far apart elevations of the input camera lie that fit about
+            as well; None where it was not estimated.
+        uncut: the same nodes before overlaps were cut away; None where nothing was cut.
+        overlap_pct: shared volume in % of the smaller part, mean over pairs of closed parts, before
+            and after overlaps were cut away; None where they were not.
     """
 
     glb: MeshRef
     placements: tuple[Placement, ...] = Field(min_length=1)
     camera: Camera
     silhouette_iou: float | None = None
+    color_error: float | None = None
     preview: ImageRef
     warnings: tuple[str, ...] = ()
+    elevation_uncertainty_deg: float | None = None
+    uncut: MeshRef | None = None
+    overlap_pct: tuple[float, float] | None = None

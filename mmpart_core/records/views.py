@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mmpart_core.records.base import BlobRef, ImageRef, Matrix4, Record
+from mmpart_core.records.base import BlobRef, ImageRef, Matrix4, Record, Vector3
 
 
 class Camera(Record):
@@ -43,6 +43,51 @@ class TruthPart(Record):
     azimuth_deg: float
 
 
+class ImagePlacement(Record):
+    """Where an isolated part was found in the source image, by registration.
+
+    Attributes:
+        source_from_isolated: 3x3 similarity, row by row: pixels of the picture that the model drew
+            to pixels of the source; the top left pixel's centre is (0.5, 0.5).
+        confidence: 0 to 1; from 0.5 on the place is to be trusted.
+        shift: how far the model moved the part, over the source's longer side.
+        zoom: by how much it enlarged it.
+        turn_deg: by how much it turned it, clockwise in the image.
+    """
+
+    source_from_isolated: tuple[Vector3, Vector3, Vector3]
+    confidence: float = Field(ge=0.0, le=1.0)
+    shift: float = Field(ge=0.0)
+    zoom: float = Field(gt=0.0)
+    turn_deg: float
+
+
+class IsolationTry(Record):
+    """One picture that a model drew of a part, and what was found wrong with it.
+
+    Attributes:
+        answer: the picture as it came.
+        score: 0 to 1; the best of those that are accepted is taken.
+        accepted: whether nothing was wrong with it.
+        checked: whether a vision model looked at it, beside the gate.
+        taken: whether it became the part.
+        faults: what was wrong, in words.
+        added: what the prompt was given beside the planner's words, from faults of earlier tries.
+        seed: of the call; of hosted models, which take none, the number of the call.
+        cost_usd: its share of what the call cost, and the look at it.
+    """
+
+    answer: ImageRef
+    score: float = Field(ge=0.0, le=1.0)
+    accepted: bool
+    checked: bool = False
+    taken: bool = False
+    faults: tuple[str, ...] = ()
+    added: str = ""
+    seed: int = 0
+    cost_usd: float = 0.0
+
+
 class IsolatedPart(Record):
     """One part alone, completed, in the place it has in the source image.
 
@@ -54,6 +99,9 @@ class IsolatedPart(Record):
         camera: the input camera that the image is seen by, in the camera-aligned object frame
             (input azimuth 0).
         truth: the node it came from, for a known scene.
+        placement: where a model's picture was found in the source, which ``rgba`` was moved by;
+            None where the isolator works on the source itself.
+        tries: all pictures that a model drew of it, in order.
         cost_usd: what the isolator's calls cost.
         warnings: what the user should know or add.
     """
@@ -64,6 +112,8 @@ class IsolatedPart(Record):
     imagined: ImageRef
     camera: Camera
     truth: TruthPart | None = None
+    placement: ImagePlacement | None = None
+    tries: tuple[IsolationTry, ...] = ()
     cost_usd: float = 0.0
     warnings: tuple[str, ...] = ()
 

@@ -26,10 +26,32 @@ def encode_png(pixels: UInt8[np.ndarray, "H W ..."]) -> bytes:
     return buffer.getvalue()
 
 
-def decode_png(data: bytes, mode: str) -> UInt8[np.ndarray, "H W ..."]:
-    """Pixels of a PNG in a Pillow mode (``L``, ``RGB`` or ``RGBA``)."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert(mode))
+def decode_png(
+    data: bytes, mode: str, size: tuple[int, int] | None = None
+) -> UInt8[np.ndarray, "H W ..."]:
+    """Pixels of a PNG in a Pillow mode (``L``, ``RGB`` or ``RGBA``).
+
+    Args:
+        data: the file; no other format is tried.
+        mode: what to convert to.
+        size: width and height it must have, looked at before anything is unpacked.
+
+    Raises:
+        BlobCorruptError: not a whole PNG, one of another size, or one of too many pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if size is not None and image.size != size:
+                raise BlobCorruptError(
+                    f"image: expected a PNG of {size[0]} x {size[1]} px, got {image.size[0]} x "
+                    f"{image.size[1]}; refresh the stage that made it"
+                )
+            return np.asarray(image.convert(mode))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BlobCorruptError(
+            f"image: expected a PNG, got {len(data)} bytes that are none ({error}); refresh the "
+            "stage that made it"
+        ) from error
 
 
 def put_image(store: BlobStore, pixels: UInt8[np.ndarray, "H W ..."]) -> ImageRef:
@@ -43,9 +65,9 @@ def get_image(store: BlobStore, ref: ImageRef) -> UInt8[np.ndarray, "H W 4"]:
     """A stored image as RGBA.
 
     Raises:
-        BlobMissingError, BlobCorruptError: see ``BlobStore.get``.
+        BlobMissingError, BlobCorruptError: see ``BlobStore.get``; or it is no image of that size.
     """
-    return decode_png(store.get(ref), "RGBA")
+    return decode_png(store.get(ref), "RGBA", (ref.width, ref.height))
 
 
 def put_mask(store: BlobStore, mask: Bool[np.ndarray, "H W"]) -> ImageRef:
@@ -55,7 +77,7 @@ def put_mask(store: BlobStore, mask: Bool[np.ndarray, "H W"]) -> ImageRef:
 
 def get_mask(store: BlobStore, ref: ImageRef) -> Bool[np.ndarray, "H W"]:
     """A stored mask; true where at least half white."""
-    return decode_png(store.get(ref), "L") >= 128
+    return decode_png(store.get(ref), "L", (ref.width, ref.height)) >= 128
 
 
 def get_views(store: BlobStore, views: ViewSet) -> PosedViews:
@@ -71,6 +93,7 @@ def put_field(store: BlobStore, grid: FieldGrid) -> BlobRef:
         "rgb": np.ascontiguousarray(grid.rgb, dtype=np.float16),
         "origin": np.ascontiguousarray(grid.origin, dtype=np.float64),
         "spacing": np.array([grid.spacing], dtype=np.float64),
+        "doubt": np.array([grid.doubt], dtype=np.float64),
     }
     return store.put(save_safetensors(tensors), FIELD_MEDIA)
 
@@ -88,9 +111,10 @@ def get_field(store: BlobStore, ref: BlobRef) -> FieldGrid:
             rgb=tensors["rgb"].astype(np.float32),
             origin=tensors["origin"],
             spacing=float(tensors["spacing"][0]),
+            doubt=float(tensors["doubt"][0]),
         )
     except (SafetensorError, KeyError) as error:
         raise BlobCorruptError(
-            f"blob {ref.sha256[:12]}: expected a field checkpoint (sdf, rgb, origin, spacing), "
-            f"got something else ({error}); refresh reconstruct"
+            f"blob {ref.sha256[:12]}: expected a field checkpoint (sdf, rgb, origin, spacing, "
+            f"doubt), got something else ({error}); refresh reconstruct"
         ) from error

@@ -21,7 +21,7 @@ ADDRESS = "s3://me:pass@bucket/x"  # pragma: allowlist secret
         (["IMAGE", "--part", "hat", "--part", "Hat"], "Hat"),
         (["IMAGE", "--part", " = bald"], "part"),
         (["IMAGE", "--components", "missing.yaml"], "missing.yaml"),
-        (["IMAGE", "--part", "hat", "--profile", "nosuch"], "expected one of groundtruth, local"),
+        (["IMAGE", "--part", "hat", "--profile", "nosuch"], "expected one of groundtruth, local,"),
         (["IMAGE", "--part", "hat", "--profile", "Local"], "did you mean 'local'?"),
         (["IMAGE", "--part", "hat", "--part", "hat"], "part 'hat': the name 'hat' is there twice"),
         (["IMAGE", "--part", "hat", "--output", ""], "--output '': a folder or address expected"),

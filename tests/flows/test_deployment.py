@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 import yaml
+from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 
-from deployments.setup import WORK_POOLS, create_work_pools
+from flows.server_setup import WORK_POOLS, create_work_pools, set_up
 from mmpart_core.backends import STAGES
 
 pytestmark = [pytest.mark.xdist_group("prefect")]
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / "tests" / "packages"
+PLACES = ("MMPART_STORE", "MMPART_MANIFEST", "MMPART_OUTPUT", "MMPART_TRUTH", "MMPART_REPORT")
+# What whoever starts a run of that deployment has to say.
+NEEDED = {"generate-object": {"image": "x.png", "output": "out"}}
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 
 
@@ -26,16 +30,29 @@ def test_entrypoint_and_values_fit(deployment: dict[str, Any]) -> None:
     module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
     flow = getattr(module, name)
     known = flow.parameters.model_dump()["properties"]
-    assert set(deployment["parameters"]) <= set(known)
-    flow.validate_parameters({"image": "x.png", "output": "out", **deployment["parameters"]})
+    schedules = [each.get("parameters", {}) for each in deployment.get("schedules", [])]
+    for given in (deployment["parameters"], *schedules):
+        assert set(given) <= set(known)
+        needed = NEEDED.get(deployment["name"], {})
+        flow.validate_parameters({**needed, **deployment["parameters"], **given})
+    slugs = [each["slug"] for each in deployment.get("schedules", [])]
+    assert len(set(slugs)) == len(slugs)  # a schedule without one is added anew each time
     assert deployment["work_pool"]["name"] in WORK_POOLS
 
 
-def test_setup_can_be_repeated(prefect: str) -> None:
+def test_setup_can_be_repeated(prefect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "planted-for-setup")
+    names = {"mmpart-zombie-runs", "mmpart-failure-rate"}
     with get_client(sync_client=True) as client:
-        create_work_pools(client)
-        assert create_work_pools(client) == []
+        set_up(client, secrets=True)
+        assert set_up(client, secrets=True) == []
         assert client.read_work_pool("mmpart-cpu").type == "process"
+        found = {
+            each.name: each for name in names for each in client.read_automations_by_name(name)
+        }
+        assert set(found) == names
+        assert all(each.enabled for each in found.values())
+    assert Secret.load("openai-api-key").get() == "planted-for-setup"
 
 
 @pytest.mark.slow
@@ -59,6 +76,11 @@ def test_deployed_flow_runs_on_a_worker(
     run("deployment", "run", "make-object/generate-object", *parameters, '--param=parts=["hat"]')
     run("worker", "start", "--pool", "mmpart-cpu", "--run-once")
     assert (tmp_path / "out" / "object.glb").read_bytes()[:4] == b"glTF"
+    with get_client(sync_client=True) as client:
+        names = {each.name for each in client.read_deployments()}
+        (after,) = client.read_automations_by_name("evaluate-after-generate")
+    assert names >= {each["name"] for each in DEPLOYMENTS}
+    assert after.enabled
 
 
 def runner_of(server: str, home: Path) -> Any:
@@ -68,6 +90,7 @@ def runner_of(server: str, home: Path) -> Any:
         "PREFECT_API_URL": server,
         "PREFECT_HOME": str(home),
         "MMPART_CHECKOUT": str(ROOT),
+        **{name: f"/nowhere/{name.lower()}" for name in PLACES},
         "PYTHONPATH": str(PACKAGES),
     }
     prefect = str(Path(sys.executable).with_name("prefect"))

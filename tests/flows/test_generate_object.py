@@ -149,6 +149,6 @@ def test_table_of_parts_is_published(
     artifact = Artifact.get("object-parts")
     assert artifact is not None
     rows = json.loads(artifact.data)
-    assert [row["part"] for row in rows] == ["hat", "man"]
+    assert [row["part"] for row in rows] == ["hat", "man", "whole object"]
     assert rows[0]["faces"] > 0
     assert "out of order" in rows[1]["failure"]

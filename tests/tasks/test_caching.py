@@ -14,10 +14,10 @@ from mmpart_core.errors import BackendError, StorageError, TransientBackendError
 from mmpart_core.records import BlobRef, MeshRef, PartMesh
 from mmpart_core.storage.blob_store import blob_path
 from mmpart_core.storage.fsspec_store import FsspecStore
+from mmpart_core.storage.store_contents import blob_refs
 from tasks._caching import (
     RECORD_TYPES,
     VerifiedRecords,
-    blob_refs,
     record_path,
     stored_record,
     trusted_record,

@@ -19,6 +19,8 @@ function showNotice(text) {
 }
 
 async function start() {
+  document.body.classList.toggle("embedded", window.location.hash === "#embedded");
+  element("overlay-image").src = element("source").src;
   const data = JSON.parse(element("page-data").textContent);
   const panel = buildPanel(data);
   if (!element("model")) {

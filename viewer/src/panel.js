@@ -118,9 +118,41 @@ function connect(scene, rows) {
 
 function connectTools(scene, setAll) {
   const slider = element("explode");
-  slider.addEventListener("input", () => scene.setExplode(slider.valueAsNumber / 100));
+  const overlay = element("overlay");
+  const side = element("side");
+  const clearOverlay = () => {
+    overlay.value = "0";
+    element("overlay-image").hidden = true;
+  };
+  slider.addEventListener("input", () => {
+    if (scene.overlay > 0) scene.setOverlay(0);
+    clearOverlay();
+    scene.setExplode(slider.valueAsNumber / 100);
+  });
+  overlay.addEventListener("input", () => {
+    if (slider.value !== "0") {
+      slider.value = "0";
+      scene.reset();
+    }
+    const image = element("overlay-image");
+    image.hidden = overlay.value === "0";
+    image.style.opacity = overlay.valueAsNumber / 100;
+    scene.setOverlay(overlay.valueAsNumber / 100);
+  });
+  side.addEventListener("change", () => {
+    clearOverlay();
+    slider.value = "0";
+    scene.lookFrom(side.value);
+  });
+  element("wireframe").addEventListener("click", (event) => {
+    const on = event.currentTarget.getAttribute("aria-pressed") !== "true";
+    event.currentTarget.setAttribute("aria-pressed", String(on));
+    scene.setWireframe(on);
+  });
   element("reset").addEventListener("click", () => {
     slider.value = "0";
+    side.value = "input";
+    clearOverlay();
     scene.reset();
   });
   element("show-all").addEventListener("click", () => setAll(true));
@@ -129,7 +161,7 @@ function connectTools(scene, setAll) {
     event.currentTarget.setAttribute("aria-pressed", String(on));
     scene.setTint(on);
   });
-  for (const control of element("toolbar").querySelectorAll("button, input")) {
+  for (const control of element("toolbar").querySelectorAll("button, input, select")) {
     control.disabled = false;
   }
 }

@@ -4,6 +4,8 @@ import {
   Box3,
   Color,
   DirectionalLight,
+  Euler,
+  Matrix4,
   PMREMGenerator,
   PerspectiveCamera,
   Raycaster,
@@ -20,6 +22,12 @@ import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 const KEY_TURN = Math.PI / 24;
 const CLICK_SLACK_PX = 4;
 const FRAME_MARGIN = 1.15;
+// Azimuth from the front, counter-clockwise seen from above, and elevation, both in degrees.
+const SIDES = {
+  front: [0, 0], left: [-90, 0], back: [180, 0], right: [90, 0], top: [0, 89.9], bottom: [0, -89.9],
+};
+// glTF is +Y up with the front at +Z; placements are told +Z up with the front at +X.
+const GLTF_FROM_WORLD = new Matrix4().set(0, 1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1);
 
 function makeRenderer(canvas) {
   const renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
@@ -52,7 +60,9 @@ function collectParts(gltf, data) {
     .map((part) => {
       const object = byName.get(part.component);
       const offset = new Vector3(...part.offset);
-      return { ...part, object, home: object.position.clone(), offset, materials: [] };
+      object.updateMatrix();
+      const loaded = object.matrix.clone();
+      return { ...part, object, loaded, home: object.position.clone(), offset, materials: [] };
     });
 }
 
@@ -64,6 +74,46 @@ function ownMaterials(part) {
     const { map, vertexColors } = material;
     part.materials.push({ material, map, vertexColors, color: material.color.clone() });
   });
+}
+
+// Turn and scale of a correction, glTF frame.
+function turnOf({ turn_deg: turn, scale }) {
+  const [x, y, z] = turn.map((angle) => (angle * Math.PI) / 180);
+  const matrix = new Matrix4().makeRotationFromEuler(new Euler(x, y, z, "ZYX"));
+  const back = GLTF_FROM_WORLD.clone().transpose();
+  return matrix.premultiply(GLTF_FROM_WORLD).multiply(back).scale(new Vector3(scale, scale, scale));
+}
+
+function moveOf({ move }) {
+  return new Vector3(...move).applyMatrix4(GLTF_FROM_WORLD);
+}
+
+function centerOf(object, matrix) {
+  const box = new Box3();
+  const point = new Vector3();
+  object.traverse((node) => {
+    if (!node.isMesh) return;
+    const { position } = node.geometry.attributes;
+    for (let i = 0; i < position.count; i += 1) {
+      box.expandByPoint(point.fromBufferAttribute(position, i).applyMatrix4(matrix));
+    }
+  });
+  return box.getCenter(new Vector3());
+}
+
+// Where a part stands with another correction than the one its file was written with. Both turn
+// about the centre that the part had before any.
+function corrected(part, saved, wanted) {
+  const before = turnOf(saved);
+  const undone = before.clone().invert().multiply(part.loaded);
+  const center = centerOf(part.object, undone).applyMatrix4(before).sub(moveOf(saved));
+  const about = (turn, move) => new Matrix4()
+    .makeTranslation(center.clone().add(move))
+    .multiply(turn)
+    .multiply(new Matrix4().makeTranslation(center.clone().negate()));
+  return about(turnOf(wanted), moveOf(wanted))
+    .multiply(about(before, moveOf(saved)).invert())
+    .multiply(part.loaded);
 }
 
 export async function openScene(canvas, data, bytes) {
@@ -89,6 +139,7 @@ class PartView {
     this.hidden = new Set();
     this.onPick = () => {};
     this.pending = false;
+    this.overlay = 0;
   }
 
   start() {
@@ -122,9 +173,75 @@ class PartView {
   // What is seen from the input camera fills the frame, whichever side is the tight one.
   setFieldOfView() {
     const [across, up] = this.extent ?? [0.27, 0.27];
+    if (this.overlay > 0) return this.matchImage();
     const half = Math.max(up, across / this.camera.aspect) * FRAME_MARGIN;
     this.camera.fov = (2 * Math.atan(half) * 180) / Math.PI;
     this.camera.updateProjectionMatrix();
+    return null;
+  }
+
+  // The input camera itself, its picture as large as the frame lets it be.
+  matchImage() {
+    const { pose, focal_px: focal, principal_px: principal, size_px: size, projection } = this.data.camera;
+    const { clientWidth, clientHeight } = this.canvas.parentElement;
+    const zoom = Math.min(clientWidth / size[0], clientHeight / size[1]);
+    const [besides, above] = [clientWidth / zoom - size[0], clientHeight / zoom - size[1]].map((n) => n / 2);
+    const { near, far } = this.camera;
+    const reach = projection === "orthographic" ? 1 / focal : near / focal;
+    const edges = [
+      -(principal[0] + besides), size[0] - principal[0] + besides,
+      principal[1] + above, -(size[1] - principal[1] + above),
+    ].map((n) => n * reach);
+    const matrix = this.camera.projectionMatrix;
+    if (projection === "orthographic") matrix.makeOrthographic(...edges, near, far);
+    else matrix.makePerspective(...edges, near, far);
+    this.camera.projectionMatrixInverse.copy(matrix).invert();
+    new Matrix4().fromArray(pose).decompose(this.camera.position, this.camera.quaternion, new Vector3());
+    return null;
+  }
+
+  // Lays the source image over the object, seen by the input camera; 0 goes back to free view.
+  setOverlay(opacity) {
+    const leaving = this.overlay > 0 && opacity === 0;
+    this.overlay = opacity;
+    this.controls.enabled = opacity === 0;
+    if (leaving) this.reset();
+    else this.setFieldOfView();
+    this.draw();
+  }
+
+  lookFrom(side) {
+    this.reset();
+    if (!(side in SIDES)) return;
+    const [azimuth, elevation] = SIDES[side].map((angle) => (angle * Math.PI) / 180);
+    const { target } = this.controls;
+    const distance = this.camera.position.distanceTo(target);
+    const level = Math.cos(elevation);
+    this.camera.position.set(
+      Math.sin(azimuth) * level, Math.sin(elevation), Math.cos(azimuth) * level,
+    ).multiplyScalar(distance).add(target);
+    this.controls.update();
+    this.extent = this.seenExtent();
+    this.setFieldOfView();
+    this.draw();
+  }
+
+  setWireframe(on) {
+    for (const { materials } of this.parts) {
+      for (const { material } of materials) material.wireframe = on;
+    }
+    this.draw();
+  }
+
+  // Shows a part where another correction of its place would put it.
+  nudge(component, saved, wanted) {
+    const part = this.parts.find((each) => each.component === component);
+    if (!part) return;
+    corrected(part, saved, wanted).decompose(part.object.position, part.object.quaternion, part.object.scale);
+    part.home.copy(part.object.position);
+    part.object.position.addScaledVector(part.offset, this.amount);
+    part.object.updateMatrixWorld(true);
+    this.draw();
   }
 
   // Tangents of the angles, sideways and upwards, under which the parts' boxes are seen.
@@ -153,6 +270,8 @@ class PartView {
   }
 
   reset() {
+    this.overlay = 0;
+    this.controls.enabled = true;
     this.setExplode(0);
     const { center, radius } = this.bounds();
     const eye = new Vector3(...this.data.camera.position);
@@ -262,7 +381,7 @@ class PartView {
   }
 
   onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || this.overlay > 0) return;
     const actions = {
       ArrowLeft: () => this.controls.rotateLeft(KEY_TURN),
       ArrowRight: () => this.controls.rotateLeft(-KEY_TURN),
@@ -289,6 +408,8 @@ class PartView {
       })),
       camera: this.camera.position.toArray(),
       amount: this.amount,
+      overlay: this.overlay,
+      wireframe: this.parts.some(({ materials }) => materials.some(({ material }) => material.wireframe)),
       triangles: this.renderer.info.render.triangles,
     };
   }

@@ -16,7 +16,7 @@ class Settings(DualSettings):
 class FlexiCubesExtractor:
     """Extracts with ``mmpart_core.mesh.flexicubes`` at uniform weights."""
 
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

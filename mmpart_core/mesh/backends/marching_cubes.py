@@ -17,7 +17,7 @@ class Settings(FinishSettings):
 class MarchingCubesExtractor:
     """Extracts with ``skimage.measure.marching_cubes`` (Lewiner et al. 2003)."""
 
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -7,7 +7,7 @@ lies behind is neither sampled nor changed.
 import math
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Bool, Float32, Int32
 
 from mmpart_core.reconstruct.kernels.compiled import compiled
 
@@ -18,6 +18,7 @@ _SOFTENING = np.float32(1e-5)
 _LEAK = np.float32(1e-7)
 # Light below which a ray ends; its colour would change by less than a 40th of an 8-bit step.
 _OPAQUE = np.float32(1e-4)
+_LARGEST_POWER = np.float32(80.0)  # of e, in float32: fast arithmetic knows no infinity
 _ZERO, _HALF, _ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
 
 
@@ -73,7 +74,7 @@ def add_at(
 @compiled
 def sigmoid(value: np.float32) -> np.float32:
     """Logistic function."""
-    return _ONE / (_ONE + np.float32(math.exp(-value)))
+    return _ONE / (_ONE + np.float32(math.exp(min(-value, _LARGEST_POWER))))
 
 
 @compiled
@@ -248,3 +249,34 @@ def spread(
     amount = slope * sharpness * logistic * (_ONE - logistic)
     if amount != _ZERO:
         add_at(gradient, x + p * at, y + q * at, z + r * at, amount)
+
+
+@compiled
+def meet(
+    sdf: Float32[np.ndarray, "X Y Z"],
+    origins: Float32[np.ndarray, "R 3"],
+    directions: Float32[np.ndarray, "R 3"],
+    nears: Float32[np.ndarray, "R"],
+    fars: Float32[np.ndarray, "R"],
+    step: np.float32,
+    hits: Bool[np.ndarray, "R"],
+) -> None:
+    """Which rays get inside.
+
+    Args:
+        sdf: distances (X, Y, Z), float32.
+        origins: of the rays (R, 3), float32, grid steps.
+        directions: per unit of distance (R, 3), float32, grid steps.
+        nears: distance (R,), float32, from which on each ray is followed.
+        fars: (R,) float32, up to which; a ray that ends before it begins meets nothing.
+        step: distance between samples.
+        hits: (R,) bool, filled.
+    """
+    for ray in range(len(origins)):
+        x, y, z = origins[ray]
+        p, q, r = directions[ray]
+        at = nears[ray]
+        hits[ray] = False
+        while at <= fars[ray] and not hits[ray]:
+            hits[ray] = value_at(sdf, x + p * at, y + q * at, z + r * at) < _ZERO
+            at += step

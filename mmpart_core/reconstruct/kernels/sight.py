@@ -61,11 +61,11 @@ def nearest_stretch(
     at: float,
 ) -> float:
     """The place within stretches where a convex function is least, whose least place is given."""
-    chosen, least = at, np.inf
+    chosen, least = at, 0.0
     for index in range(len(lows)):
         inside = min(max(at, lows[index]), highs[index])
         value, _ = highest(heights, slopes, inside)
-        if value < least:
+        if index == 0 or value < least:
             chosen, least = inside, value
     return chosen
 

@@ -18,6 +18,7 @@ from mmpart_core.storage import glb
 from mmpart_core.storage.memory_store import MemoryStore
 
 PROFILE = {
+    "whole_object_views": True,  # else the depth of the parts is a guess
     "plan": {"kind": "template"},
     "isolate": {"kind": "groundtruth"},
     "multiview": {"kind": "groundtruth", "settings": {"size_px": 96}},

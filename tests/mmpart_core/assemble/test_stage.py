@@ -100,7 +100,10 @@ def stored_views(store: MemoryStore, whole: PosedViews) -> ViewSet:
 def test_glb_holds_every_part_where_its_placement_says(stored, two_boxes, kind):
     store, inputs = stored
     settings = groundtruth.Settings() if kind is groundtruth.GroundTruthAssembler else None
-    backend = kind(settings or layout.Settings(samples=600, fit_rounds=6))
+    backend = kind(
+        settings
+        or layout.Settings(coarse_px=64, fine_px=128, sweeps=1, fine_sweeps=2, depth_steps=41)
+    )
     record = stage.assemble_object(*inputs, backend=backend, store=store, seed=3)
     nodes = glb.get_scene(store, record.glb)
     assert [node.name for node in nodes] == ["far", "near"]

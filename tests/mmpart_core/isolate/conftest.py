@@ -1,18 +1,50 @@
 """Drawn scenes whose parts, hidden areas included, are known, and the regions isolator on them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
+import pytest
+from PIL import Image
+from pydantic import SecretStr
+from strict_openai import ModelServer
 
 from mmpart_core.geometry import cameras
+from mmpart_core.hosted import secrets
+from mmpart_core.isolate import registration
 from mmpart_core.isolate.backends.regions import RegionIsolator, Settings
 from mmpart_core.isolate.checks import check_isolation
 from mmpart_core.isolate.protocol import Isolation, IsolationTask
 from mmpart_core.records import ImageRef, PartPrompt, Region
+from tests.mmpart_core.isolate.hosted_hat import EXAMPLE, HEIGHT, VARIABLE, WIDTH
 
 SIDE = 240
 FOREGROUND = ImageRef(sha256="0" * 64, size=1, media="image/png", width=SIDE, height=SIDE)
+
+
+@pytest.fixture
+def quick_registration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer starts and steps, for tests of what is done with a place; its own tests have all."""
+    monkeypatch.setattr(registration, "_STARTS", 2)
+    monkeypatch.setattr(registration, "_FINALISTS", 1)
+    monkeypatch.setattr(registration, "_EVALUATIONS", (40, 50, 60))
+
+
+@pytest.fixture
+def provided_key(model_server: ModelServer) -> Iterator[None]:
+    """The strict server's key, under the name that ``hosted_hat.opened`` gives."""
+    secrets.provide_key(VARIABLE, SecretStr(model_server.api_key))
+    yield
+    secrets.forget_keys()
+
+
+@pytest.fixture(scope="session")
+def source() -> np.ndarray:
+    """A head with a hat, wider than high."""
+    square = Image.open(EXAMPLE).convert("RGBA").resize((240, 240), Image.Resampling.BOX)
+    picture = Image.new("RGBA", (WIDTH, HEIGHT), square.getpixel((0, 0)))
+    picture.paste(square, (24, 0))
+    return np.asarray(picture)
 
 
 def rectangle(top: int, bottom: int, left: int, right: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Refinement: stays closed, comes nearer to field and outlines, makes rounder triangles."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from mmpart_core.mesh import hygiene, topology
 from mmpart_core.mesh.flexicubes import FlexiCubes
 from mmpart_core.mesh.outlines import find_outlines
 from mmpart_core.mesh.refine import nearest_rims, refine_surface
+from mmpart_core.mesh.settings import DualSettings
 from mmpart_core.mesh.solid_field import solid_field
 from tests.mmpart_core.mesh.conftest import Known, known_shape, rainbow, sphere, torus
 
@@ -116,3 +119,15 @@ def test_the_back_end_refines_when_told(ring: Known) -> None:
     assert topology.is_closed(topology.weld(other.mesh.vertices, other.mesh.faces)[1])
     assert "refined in 3 steps" in other.method
     assert "refined" not in one.method
+
+
+@pytest.mark.parametrize(
+    ("given", "steps"),
+    [({}, 0), ({"device": "cpu"}, 0), ({"device": "cuda:1"}, 30),
+     ({"device": "cuda", "refine_steps": 0}, 0)],
+)  # fmt: skip
+def test_refinement_is_on_where_it_costs_nothing(given: dict[str, Any], steps: int) -> None:
+    for kind in ("flexicubes", "kaolin"):
+        settings = backends.check_settings("mesh", kind, given)
+        assert isinstance(settings, DualSettings)
+        assert settings.refine_steps == steps

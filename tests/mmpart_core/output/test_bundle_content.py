@@ -59,6 +59,11 @@ def test_object_has_named_nodes_with_their_history(files: dict[str, bytes], lamp
         "scale": placement.scale,
         "silhouette_iou": placement.silhouette_iou,
         "method": placement.method,
+        "depth_uncertainty": placement.depth_uncertainty,
+        "color_error": placement.color_error,
+        "imagined": placement.imagined,
+        "stretch": placement.stretch,
+        "color_gain": placement.color_gain,
     }
 
 
@@ -167,7 +172,7 @@ def test_manifest_says_what_was_made(manifest: dict, lamp: Lamp):
         "isolate", "multiview", "reconstruct", "mesh",
     ]  # fmt: skip
     assert set(stem["stages"][0]) == {
-        "stage", "key", "cached", "failed", "seconds", "cost_usd", "backend", "seed",
+        "stage", "key", "cached", "failed", "seconds", "cost_usd", "usage", "backend", "seed",
     }  # fmt: skip
     assert [run["cached"] for run in manifest["parts"][0]["stages"]] == [True] * 4
     assert stem["mesh"]["watertight"] is True
@@ -178,4 +183,5 @@ def test_manifest_says_what_was_made(manifest: dict, lamp: Lamp):
         "components": 3, "parts_made": 3, "parts_placed": 3, "stages": 14, "stages_cached": 4,
         "stages_failed": 0,
         "seconds": pytest.approx(21.0), "cost_usd": pytest.approx(0.121),
+        "usage": [],
     }  # fmt: skip

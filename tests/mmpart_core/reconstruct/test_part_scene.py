@@ -8,7 +8,7 @@ import torch
 import trimesh
 
 from mmpart_core.geometry.posed_views import PosedViews
-from mmpart_core.reconstruct import part_scene
+from mmpart_core.reconstruct.first_shape import FirstShape
 from mmpart_core.reconstruct.frontier import ConvexBody
 from mmpart_core.reconstruct.hull import VisualHull
 from mmpart_core.reconstruct.part_scene import PartScene, prepare_scene
@@ -45,17 +45,17 @@ def volume(sdf: torch.Tensor, spacing: float) -> float:
 
 def test_a_slab_starts_as_thick_as_it_is(scene: PartScene) -> None:
     true_volume, spacing = float(np.prod(SIZE)), scene.fine_spec.spacing
-    assert volume(scene.fine_first(), spacing) == pytest.approx(true_volume, rel=0.25)
+    assert volume(scene.fine_first, spacing) == pytest.approx(true_volume, rel=0.25)
     assert volume(scene.limit, spacing) > 2.0 * true_volume
     # Twice the distance of the middle from the surface, which may lie between two corners.
-    thickness = -2.0 * float(scene.fine_first().min())
+    thickness = -2.0 * float(scene.fine_first.min())
     assert thickness == pytest.approx(SIZE[0], abs=spacing + 0.02)
 
 
 def test_the_start_lies_within_the_limit_on_both_grids(scene: PartScene) -> None:
     for first, limit in (
         (scene.first, scene.coarse_limit),
-        (scene.fine_first(), scene.limit),
+        (scene.fine_first, scene.limit),
     ):
         assert first.shape == limit.shape
         assert bool((first >= limit - 1e-6).all())
@@ -91,6 +91,6 @@ def test_a_start_that_is_lost_falls_back_on_wider_ones(
     tight, gone = VisualHull(slab_views, 0.0), VisualHull(slab_views, -40.0)
     masks = tight.grid(spec)
     inside = limit < 0
-    alone = part_scene._first_shape(spec, limit, tight, elsewhere)
+    alone = FirstShape(tight, elsewhere, None, 0.0).on(spec, limit)
     assert torch.equal(alone[inside], masks[inside])
-    assert torch.equal(part_scene._first_shape(spec, limit, gone, elsewhere), limit)
+    assert torch.equal(FirstShape(gone, elsewhere, None, 0.0).on(spec, limit), limit)

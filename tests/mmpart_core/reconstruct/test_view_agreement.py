@@ -75,7 +75,7 @@ def test_a_scene_leaves_the_wrong_view_out_and_says_so(right: PosedViews) -> Non
     )  # fmt: skip
     assert scene.left_out == (3,)
     assert scene.kept == (0, 1, 2, 4, 5)
-    assert len(scene.rays().missed) == 5
+    assert len(scene.rays.missed) == 5
     assert "view 3 contradicts the others" in scene.warnings[-1]
     whole = prepare_scene(
         right, slack_px=SLACK_PX, margin=0.02, resolutions=(24, 32), convex_start=True

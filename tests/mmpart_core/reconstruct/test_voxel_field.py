@@ -98,3 +98,10 @@ def test_refining_keeps_the_field() -> None:
     assert field.sdf is not old
     assert field.sdf.shape == (1, 1, 41, 33, 25)
     assert torch.allclose(field.sample_sdf(field.normalized(points)), before, atol=1e-5)
+
+
+def test_a_batch_that_sees_nothing_has_no_gradient() -> None:
+    field = ball(0.5)
+    field.sample_color(torch.zeros((0, 3))).sum().backward()
+    assert field.color.grad is not None
+    assert not field.color.grad.any()

@@ -1,0 +1,1 @@
+"""Known objects taken apart and put together again, under conditions that can be made hard."""

@@ -1,0 +1,1 @@
+"""How well the pipeline of Zero123++ agrees with a plain restatement, and what a step costs."""

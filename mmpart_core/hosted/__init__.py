@@ -1,0 +1,1 @@
+"""Models behind an HTTP interface: clients, their errors, what calls cost, and where keys are."""

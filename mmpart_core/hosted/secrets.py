@@ -1,0 +1,68 @@
+"""Where keys are: handed in, or in the environment; never in settings, records or messages.
+
+This is the one place of the core that reads the environment. A key that travelled through settings
+would end in cache keys, manifests and Prefect's database.
+"""
+
+import os
+import re
+import threading
+
+from pydantic import SecretStr
+
+from mmpart_core.errors import ConfigError
+
+_lock = threading.Lock()
+_provided: dict[str, SecretStr] = {}
+# Shapes of keys that servers repeat in their messages, the masked ones as well.
+_KEY_LIKE = re.compile(r"\b(?:sk|hf|ghp|xoxb|key)[-_][A-Za-z0-9_\-*.…]{6,}|(?i:bearer)\s+\S+")
+REMOVED = "[removed]"
+
+
+def provide_key(variable: str, key: SecretStr) -> None:
+    """Hand in a key for this process, in place of the environment variable of that name."""
+    with _lock:
+        _provided[variable] = key
+
+
+def forget_keys() -> None:
+    """Forget the keys that were handed in."""
+    with _lock:
+        _provided.clear()
+
+
+def has_key(variable: str) -> bool:
+    """Whether there is a key; its value is not looked at."""
+    return variable in _provided or bool(os.environ.get(variable))
+
+
+def find_key(variable: str, place: str) -> SecretStr:
+    """The key that a setting names.
+
+    Args:
+        variable: name of the environment variable.
+        place: which setting names it, for the message.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    key = _provided.get(variable) or SecretStr(os.environ.get(variable, ""))
+    if not key.get_secret_value().strip():
+        raise ConfigError(
+            f"{place}: a key in the environment variable {variable} expected, it is not set; set "
+            f"it (export {variable}=...), name another variable, or leave the setting empty for a "
+            "server that needs no key"
+        )
+    return key
+
+
+def without_keys(text: str, key: SecretStr | None = None) -> str:
+    """A text without the given key and without anything that looks like one.
+
+    Example:
+        >>> without_keys("Incorrect API key provided: sk-proj-abc***********xyz.")
+        'Incorrect API key provided: [removed]'
+    """
+    if key is not None and key.get_secret_value():
+        text = text.replace(key.get_secret_value(), REMOVED)
+    return _KEY_LIKE.sub(REMOVED, text)

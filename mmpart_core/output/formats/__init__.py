@@ -1,0 +1,1 @@
+"""An object's GLB in the formats of other programs, with its parts' names."""

@@ -1,0 +1,189 @@
+"""Outcomes are never lost nor counted twice, whenever a run ends; one run at a time writes them."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from flows import dataset_lease, dataset_table
+from flows.dataset_attempts import Attempts
+from flows.dataset_known import begin_refresh, end_refresh, load_known
+from flows.dataset_lease import HeldLease, Lease, is_live, read_lease
+from flows.dataset_outcomes import OutcomeRow
+from flows.dataset_table import OutcomeWriter, as_table, compact, load_outcomes
+from mmpart_core.errors import ConfigError, StorageError
+from mmpart_core.storage.store_files import StoreFiles
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> StoreFiles:
+    return StoreFiles(str(tmp_path))
+
+
+def rows_of(name: str, number: int, state: str = "made") -> list[OutcomeRow]:
+    whole = OutcomeRow.model_validate({"object": name, "number": number, "state": state})
+    return [whole, *(whole.model_copy(update={"component": part}) for part in ("hat", "man"))]
+
+
+def seen(place: StoreFiles) -> list[tuple[str, str | None, str]]:
+    table = load_outcomes(place).to_pylist()
+    return [(row["object"], row["component"], row["state"]) for row in table]
+
+
+def files(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in tmp_path.glob("state/outcomes/*"))
+
+
+def test_latest_rows_count_in_the_order_of_the_manifest(place: StoreFiles, tmp_path: Path) -> None:
+    first = OutcomeWriter(place, 1)
+    first.add(rows_of("b", 2, "failed"))
+    first.add(rows_of("a", 1))
+    second = OutcomeWriter(place, 2)
+    second.add(rows_of("b", 2)[:2])
+    expected = [("a", None, "made"), ("a", "hat", "made"), ("a", "man", "made"),
+                ("b", None, "made"), ("b", "hat", "made")]  # fmt: skip
+    assert seen(place) == expected
+    assert len(files(tmp_path)) == 3
+    left = {path.name: path.read_bytes() for path in tmp_path.glob("state/outcomes/*")}
+    compact(place)
+    assert files(tmp_path) == []
+    assert seen(place) == expected
+    for name, content in left.items():  # as if it had died before it removed them
+        (tmp_path / "state/outcomes" / name).write_bytes(content)
+    assert seen(place) == expected
+    compact(place)
+    assert seen(place) == expected
+    known = load_known(place)
+    assert {name: (each.state, each.run) for name, each in known.items()} == {
+        "a": ("made", 1), "b": ("made", 2),
+    }  # fmt: skip
+
+
+def test_many_files_are_rolled_into_few(
+    place: StoreFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset_table, "ROLLED_OBJECTS", 4)
+    writer = OutcomeWriter(place, 1)
+    for number in range(1, 11):
+        writer.add(rows_of(f"o{number}", number))
+    assert len(files(tmp_path)) == 4  # two tables of four objects, two objects
+    writer.add(rows_of("bad", 11, "invalid")[:1], at_once=False)
+    assert len(seen(place)) == 30
+    writer.close()
+    assert len(seen(place)) == 31
+    assert compact(place).num_rows == 31
+
+
+def test_a_damaged_file_is_named(place: StoreFiles, tmp_path: Path) -> None:
+    OutcomeWriter(place, 1).add(rows_of("a", 1))
+    (path,) = tmp_path.glob("state/outcomes/*")
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(StorageError, match=path.name):
+        load_outcomes(place)
+    path.unlink()
+    (tmp_path / "outcomes.parquet").write_bytes(b"PAR1")
+    with pytest.raises(StorageError, match=r"outcomes\.parquet"):
+        compact(place)
+
+
+def test_an_empty_table_has_all_columns(place: StoreFiles) -> None:
+    assert load_outcomes(place).schema == as_table(rows_of("a", 1)).schema
+    assert load_known(place) == {}
+
+
+def test_one_run_at_a_time(place: StoreFiles) -> None:
+    held = HeldLease(place, lambda: None, rows=3)
+    assert is_live(read_lease(place))
+    with pytest.raises(ConfigError, match="another batch writes there"):
+        HeldLease(place, lambda: None)
+    held.give_back()
+    assert not is_live(read_lease(place))
+    again = HeldLease(place, lambda: None)
+    assert again.run == 2
+    assert again.previous is not None
+    assert (again.previous.ending, again.previous.rows) == ("ended", 3)
+    again.give_back()
+
+
+def test_a_run_whose_process_is_gone_is_followed_at_once(place: StoreFiles) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    import socket
+
+    left = Lease(run=4, holder="x", host=socket.gethostname(), pid=gone.pid, renewed_at=time.time())
+    place.write_file(dataset_lease.LEASE_FILE, left.model_dump_json().encode())
+    held = HeldLease(place, lambda: None)
+    assert held.run == 5
+    held.give_back()
+
+
+def test_clocks_that_differ_do_not_take_a_live_lease(
+    place: StoreFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset_lease, "RENEWAL_S", 0.1)
+    far = Lease(run=1, holder="x", host="elsewhere", pid=1, renewed_at=time.time() - 7200)
+
+    def renewed(beats: int) -> None:
+        lease = far.model_copy(update={"beats": beats})
+        place.write_file(dataset_lease.LEASE_FILE, lease.model_dump_json().encode())
+
+    renewed(1)
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 1:
+            renewed(2)
+
+    monkeypatch.setattr(dataset_lease.time, "sleep", pause)
+    with pytest.raises(ConfigError, match="elsewhere"):
+        HeldLease(place, lambda: None)
+    held = HeldLease(place, lambda: None)  # it is not renewed any more
+    assert held.run == 2
+    held.give_back()
+
+
+def test_whoever_lost_its_lease_hears_of_it(
+    place: StoreFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset_lease, "RENEWAL_S", 0.05)
+    lost = Event()
+    held = HeldLease(place, lost.set)
+    other = Lease(run=9, holder="other", host="elsewhere", pid=1, renewed_at=time.time())
+    place.write_file(dataset_lease.LEASE_FILE, other.model_dump_json().encode())
+    if not lost.wait(10):  # both wrote at once, and ours came later
+        raise AssertionError("nothing was heard")
+    held.give_back()
+    assert "elsewhere" in held.fault
+    assert read_lease(place) == other
+
+
+def test_only_objects_that_were_in_hand_when_a_process_died_count(place: StoreFiles) -> None:
+    first = Attempts(place, 1, died=False)
+    for name in ("a", "b", "c"):
+        first.begin(name)
+    first.end("c")
+    second = Attempts(place, 2, died=True)
+    assert second.deaths == {"a": 1, "b": 1}
+    second.begin("a")  # alone; b was not come to
+    third = Attempts(place, 3, died=True)
+    assert third.deaths == {"a": 2, "b": 1}
+    third.begin("b")
+    third.end("b")
+    third.begin("a")
+    third.leave("a")  # told to stop
+    fourth = Attempts(place, 4, died=False)
+    assert fourth.deaths == {"a": 2}
+    fourth.begin("a")
+    assert Attempts(place, 5, died=True).deaths == {"a": 3}
+
+
+def test_a_refresh_that_broke_off_goes_on(place: StoreFiles) -> None:
+    assert begin_refresh(place, (), 1) is None
+    begun = begin_refresh(place, ("mesh",), 2)
+    assert begin_refresh(place, (), 3) == begun
+    end_refresh(place)
+    assert begin_refresh(place, (), 4) is None
