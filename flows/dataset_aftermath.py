@@ -1,6 +1,8 @@
 """What a run that died left in Prefect: runs that seem to go on; they are told to be over."""
 
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import TypeVar
 from uuid import UUID
 
 import httpx
@@ -15,9 +17,11 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
+from prefect.exceptions import PrefectException
 from prefect.states import Crashed
 
+Run = TypeVar("Run", FlowRun, TaskRun)
 _GOING_ON = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED, StateType.CANCELLING]
 _UNENDED = FlowRunFilterState(type=FlowRunFilterStateType(any_=_GOING_ON))
 _UNENDED_TASKS = TaskRunFilter(
@@ -37,7 +41,8 @@ def report_dead(flow_run: str, message: str = "Its process died.") -> None:
     """
     if not flow_run:
         return
-    with suppress(RuntimeError, httpx.HTTPError), get_client(sync_client=True) as client:
+    away = (RuntimeError, httpx.HTTPError, PrefectException)
+    with suppress(*away), get_client(sync_client=True) as client:
         known = UUID(flow_run)
         children = FlowRunFilterParentFlowRunId(any_=[known])
         _crash_tasks(client, FlowRunFilter(parent_flow_run_id=children), message)
@@ -46,16 +51,23 @@ def report_dead(flow_run: str, message: str = "Its process died.") -> None:
 
 
 def _crash_tasks(client: SyncPrefectClient, flows: FlowRunFilter, message: str) -> None:
-    # A server tells of two hundred at a time.
-    while runs := client.read_task_runs(flow_run_filter=flows, task_run_filter=_UNENDED_TASKS):
-        for run in runs:
-            client.set_task_run_state(run.id, Crashed(message=message), force=True)
+    for run in _pages(
+        lambda: client.read_task_runs(flow_run_filter=flows, task_run_filter=_UNENDED_TASKS)
+    ):
+        client.set_task_run_state(run.id, Crashed(message=message), force=True)
 
 
 def _crash(client: SyncPrefectClient, chosen: FlowRunFilter, message: str) -> None:
-    while runs := client.read_flow_runs(flow_run_filter=chosen):
-        for run in runs:
-            client.set_flow_run_state(run.id, Crashed(message=message), force=True)
+    for run in _pages(lambda: client.read_flow_runs(flow_run_filter=chosen)):
+        client.set_flow_run_state(run.id, Crashed(message=message), force=True)
+
+
+def _pages(read: Callable[[], list[Run]]) -> Iterator[Run]:
+    """Each run once: a server tells of two hundred at a time, and may keep one as it is."""
+    told: set[UUID] = set()
+    while runs := [run for run in read() if run.id not in told]:
+        told.update(run.id for run in runs)
+        yield from runs
 
 
 def report_leaving() -> None:

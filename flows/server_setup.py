@@ -18,7 +18,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.exceptions import ObjectAlreadyExists
 from pydantic import SecretStr
 
-from tasks._hosted import CALLS_LIMIT, RATE_LIMIT, secret_block_name
+from tasks._hosted import CALLS_LIMIT, RATE_LIMIT, existing_limits, secret_block_name
 
 WORK_POOLS = {"mmpart-cpu": "Runs objects as processes on the machine of the worker."}
 
@@ -43,7 +43,7 @@ def create_limits(client: SyncPrefectClient) -> list[str]:
         The names of those that were created.
     """
     wanted = {CALLS_LIMIT: (CALLS_AT_ONCE, 0.0), RATE_LIMIT: (CALLS_IN_A_BURST, CALLS_PER_S)}
-    there = {limit.name for limit in client.read_global_concurrency_limits()}
+    there = existing_limits(client)
     for name in (created := [name for name in wanted if name not in there]):
         limit, decay = wanted[name]
         client.create_global_concurrency_limit(

@@ -4,13 +4,14 @@ Both are asked for only where a stage calls a hosted model and Prefect has a ser
 """
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
 from prefect.blocks.system import Secret
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.concurrency.sync import concurrency, rate_limit
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from pydantic import SecretStr
 
@@ -74,6 +75,15 @@ def allowed_call() -> Generator[None]:
         yield
 
 
+def existing_limits(client: SyncPrefectClient) -> frozenset[str]:
+    """Which of our limits the server has; each is asked for by name, as lists come in pages."""
+    found: set[str] = set()
+    for name in (CALLS_LIMIT, RATE_LIMIT):
+        with suppress(ObjectNotFound):
+            found.add(client.read_global_concurrency_limit_by_name(name).name)
+    return frozenset(found)
+
+
 def _server() -> str:
     return get_current_settings().api.url or ""
 
@@ -84,11 +94,10 @@ def _limits() -> frozenset[str]:
     if url and url not in _known_limits:
         try:
             with get_client(sync_client=True) as client:
-                names = {limit.name for limit in client.read_global_concurrency_limits()}
+                _known_limits[url] = existing_limits(client)
         except httpx.HTTPError as error:
             raise TransientBackendError(
                 f"the Prefect server at {url} did not say which limits there are ({error}); run "
                 "again when it answers"
             ) from error
-        _known_limits[url] = frozenset(names & {CALLS_LIMIT, RATE_LIMIT})
     return _known_limits.get(url, frozenset())

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from mmpart_core.assemble import sight
 from mmpart_core.assemble.protocol import AssemblyTask, PartEvidence, PlacedPart
 from mmpart_core.geometry import cameras, shading
 from mmpart_core.geometry.render import RenderScene
@@ -74,7 +73,7 @@ def color_gains(
         Per part red, green and blue factor; None where too little is seen of it, or where the
         drawing does not get closer to the source by a tenth and by 1 of 255 at least.
     """
-    small = sight.resized_camera(camera, _COMPARED_PX)
+    small = cameras.bounded_camera(camera, _COMPARED_PX)
     meshes = [part.mesh.transformed(pose) for part, pose in zip(task.parts, poses, strict=True)]
     drawn = RenderScene(meshes).render(small)
     size = (small.width_px, small.height_px)

@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from mmpart_core.assemble import color_agreement, fit_image, sight
+from mmpart_core.assemble import color_agreement, fit_image
 from mmpart_core.assemble.protocol import Assembly, AssemblyTask, PartEvidence, PlacedPart
 from mmpart_core.geometry import cameras, transforms
 from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.surface import TriangleMesh
+from mmpart_core.images.silhouette import resized_mask
 from mmpart_core.records import Camera
 from mmpart_core.records.base import Vector3
 from mmpart_core.storage.glb import GlbNode
@@ -54,7 +55,7 @@ def compose(task: AssemblyTask, assembly: Assembly, camera: Camera) -> Composed:
         assembly: their placements.
         camera: the input camera, in the world of the placements.
     """
-    small = sight.resized_camera(camera, PREVIEW_SIDE_PX)
+    small = cameras.bounded_camera(camera, PREVIEW_SIDE_PX)
     finished = [
         finished_mesh(part, placed)
         for part, placed in zip(task.parts, assembly.placed, strict=True)
@@ -138,21 +139,13 @@ def _shown(
     names = [part.truth_node for part in task.parts]
     whole = task.truth is None or not task.chosen or set(task.chosen) >= set(task.truth.names)
     if task.truth is None or whole or None in names:
-        visible = [_resized(part.visible, camera) for part in task.parts]
-        return visible, _resized(task.foreground, camera)
+        shape = (camera.height_px, camera.width_px)
+        visible = [resized_mask(part.visible, shape) for part in task.parts]
+        return visible, resized_mask(task.foreground, shape)
     chosen = [task.truth.part(name) for name in task.chosen]
     scene_from_object = transforms.rotation_z(task.view.azimuth_deg)
     eye = cameras.camera_in_frame(
-        sight.resized_camera(task.camera, PREVIEW_SIDE_PX), scene_from_object
+        cameras.bounded_camera(task.camera, PREVIEW_SIDE_PX), scene_from_object
     )
     ids = RenderScene(chosen).ids(eye)
     return [ids == task.chosen.index(str(name)) for name in names], ids >= 0
-
-
-def _resized(mask: Bool[np.ndarray, "H W"], camera: Camera) -> Bool[np.ndarray, "h w"]:
-    """A mask of the source at the camera's size; a pixel is set where at least half of it was."""
-    if mask.shape == (camera.height_px, camera.width_px):
-        return mask
-    size = (camera.width_px, camera.height_px)
-    share = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return share >= 0.5

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from mmpart_core.assemble import sight
 from mmpart_core.assemble.raster import NO_PART, UNKNOWN
-from mmpart_core.geometry import transforms
+from mmpart_core.geometry import cameras, transforms
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.records import Camera
 
@@ -117,7 +117,7 @@ def view_eyes(views: PosedViews, size_px: int, complete: float) -> list[Eye]:
     """
     made: list[Eye] = []
     for rgba, camera in zip(views.rgba, views.cameras, strict=True):
-        small = sight.resized_camera(camera, size_px)
+        small = cameras.bounded_camera(camera, size_px)
         picture, alpha = scaled(rgba, (small.width_px, small.height_px))
         made.append(make_eye(picture, alpha, small, eye_distance(camera), complete=complete))
     return made

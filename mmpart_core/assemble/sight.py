@@ -76,21 +76,6 @@ def mask_box(mask: Bool[np.ndarray, "H W"]) -> Box | None:
     return (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
-def resized_camera(camera: Camera, max_side_px: int) -> Camera:
-    """The camera of the image scaled down so that its longer side is at most ``max_side_px``."""
-    factor = min(1.0, max_side_px / max(camera.width_px, camera.height_px))
-    width = max(1, round(camera.width_px * factor))
-    height = max(1, round(camera.height_px * factor))
-    return camera.model_copy(
-        update={
-            "focal_px": camera.focal_px * factor,
-            "principal_px": (camera.principal_px[0] * factor, camera.principal_px[1] * factor),
-            "width_px": width,
-            "height_px": height,
-        }
-    )
-
-
 @dataclass(frozen=True)
 class Crop:
     """A window of the image, resampled: source pixel ``left + column / factor`` and so on.

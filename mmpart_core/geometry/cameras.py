@@ -116,6 +116,32 @@ def zero123plus_cameras(version: Zero123PlusVersion, size_px: int) -> tuple[Came
     )
 
 
+def resized_camera(camera: Camera, shape: tuple[int, ...], factor: float) -> Camera:
+    """The camera of the same picture with smaller or larger pixels.
+
+    Args:
+        camera: of the picture.
+        shape: rows and columns of the resized picture.
+        factor: how many times as many pixels it has along a side.
+    """
+    column, row = camera.principal_px
+    return camera.model_copy(
+        update={
+            "focal_px": camera.focal_px * factor,
+            "principal_px": (column * factor, row * factor),
+            "width_px": shape[1],
+            "height_px": shape[0],
+        }
+    )
+
+
+def bounded_camera(camera: Camera, longest_px: int) -> Camera:
+    """The camera of the image scaled down so that its longer side is at most ``longest_px``."""
+    factor = min(1.0, longest_px / max(camera.width_px, camera.height_px))
+    shape = [max(1, round(side * factor)) for side in (camera.height_px, camera.width_px)]
+    return resized_camera(camera, tuple(shape), factor)
+
+
 def pixel_rays(
     camera: Camera, columns: Float[np.ndarray, "P"], rows: Float[np.ndarray, "P"]
 ) -> tuple[Float[np.ndarray, "P 3"], Float[np.ndarray, "P 3"]]:

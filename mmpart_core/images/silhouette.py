@@ -1,10 +1,19 @@
 """Masks as signed distances to their rim."""
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
 FOREGROUND = 128  # alpha from which a pixel counts: half of 255
+
+
+def resized_mask(mask: Bool[np.ndarray, "H W"], shape: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    """A mask of so many rows and columns; a pixel is set where at least half of it was."""
+    if mask.shape == shape:
+        return mask
+    share = cv2.resize(mask.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA)
+    return share >= 0.5
 
 
 def rim_distance(inside: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:

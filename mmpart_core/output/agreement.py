@@ -1,13 +1,13 @@
 """How an assembled object agrees with its image, measured anew after parts were moved by hand."""
 
-import cv2
 import numpy as np
 from jaxtyping import Bool
 
 from mmpart_core.assemble.compose import PREVIEW_SIDE_PX
 from mmpart_core.assemble.fit_image import silhouette_iou
-from mmpart_core.assemble.sight import resized_camera
+from mmpart_core.geometry.cameras import bounded_camera
 from mmpart_core.geometry.render import RenderScene
+from mmpart_core.images.silhouette import resized_mask
 from mmpart_core.records import AssembledObject, Camera, ImageRef, ObjectResult
 from mmpart_core.storage import codecs, glb
 from mmpart_core.storage.blob_store import BlobStore
@@ -28,7 +28,7 @@ def measure_again(result: ObjectResult, made: AssembledObject, store: BlobStore)
     Raises:
         BlobMissingError, BlobCorruptError: see ``BlobStore.get``.
     """
-    camera = resized_camera(made.camera, PREVIEW_SIDE_PX)
+    camera = bounded_camera(made.camera, PREVIEW_SIDE_PX)
     nodes = {node.name: node.world_mesh() for node in glb.get_scene(store, made.glb)}
     names = [placement.component for placement in made.placements]
     view = RenderScene([nodes[name] for name in names]).render(camera)
@@ -61,14 +61,5 @@ def _overlap(
     """Overlap with a mask of the source; None where it shows nothing."""
     if mask is None:
         return None
-    wanted = _resized(codecs.get_mask(store, mask), camera)
+    wanted = resized_mask(codecs.get_mask(store, mask), (camera.height_px, camera.width_px))
     return silhouette_iou(seen, wanted) if wanted.any() else None
-
-
-def _resized(mask: Bool[np.ndarray, "H W"], camera: Camera) -> Bool[np.ndarray, "h w"]:
-    """At the camera's size; a pixel is set where at least half of it was."""
-    if mask.shape == (camera.height_px, camera.width_px):
-        return mask
-    size = (camera.width_px, camera.height_px)
-    share = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return share >= 0.5

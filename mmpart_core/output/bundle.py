@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 
 from mmpart_core import provenance
 from mmpart_core.config import PipelineConfig
+from mmpart_core.geometry import cameras
 from mmpart_core.output import drawn_tries, glb_edit, manifest, page, pictures, sheet
 from mmpart_core.output.part_facts import PartFacts, gather_parts
 from mmpart_core.output.scene import BundleScene, read_scene
@@ -83,7 +84,7 @@ def build_files(result: ObjectResult, store: BlobStore, config: PipelineConfig) 
         files["object.glb"] = whole.to_bytes()
         moved = glb_edit.with_moves(whole, scene.names, scene.offsets)
         files["exploded.glb"] = moved.to_bytes()
-        camera = pictures.scaled_camera(scene.camera, _PREVIEW_PX)
+        camera = cameras.bounded_camera(scene.camera, _PREVIEW_PX)
         preview, poster = pictures.render_on_ground(scene.rendered, camera)
         files["preview.png"] = codecs.encode_png(preview)
     files["sheet.png"] = codecs.encode_png(sheet.draw_sheet(result, parts, scene, preview, store))
@@ -114,7 +115,7 @@ def draw_pictures(
     scene = read_scene(result, store)
     preview = None
     if scene is not None:
-        camera = pictures.scaled_camera(scene.camera, _PREVIEW_PX)
+        camera = cameras.bounded_camera(scene.camera, _PREVIEW_PX)
         preview, _ = pictures.render_on_ground(scene.rendered, camera)
     return preview, sheet.draw_sheet(result, gather_parts(result), scene, preview, store)
 

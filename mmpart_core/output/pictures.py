@@ -40,21 +40,6 @@ _SOFT_BLUR, _CONTACT_BLUR = 0.035, 0.012
 _SOFT_WEIGHT, _CONTACT_WEIGHT = 0.6, 0.55
 
 
-def scaled_camera(camera: Camera, longest_px: int) -> Camera:
-    """The same view with the longer side of the image at most ``longest_px``."""
-    ratio = min(1.0, longest_px / max(camera.width_px, camera.height_px))
-    width = max(1, round(camera.width_px * ratio))
-    height = max(1, round(camera.height_px * ratio))
-    return camera.model_copy(
-        update={
-            "focal_px": camera.focal_px * ratio,
-            "principal_px": (camera.principal_px[0] * ratio, camera.principal_px[1] * ratio),
-            "width_px": width,
-            "height_px": height,
-        }
-    )
-
-
 def camera_around(
     camera: Camera,
     meshes: Sequence[TriangleMesh],
@@ -164,7 +149,7 @@ def ground_shadow(scene: RenderScene, camera: Camera) -> Float[np.ndarray, "H W"
     points = np.concatenate([mesh.vertices for mesh in scene.meshes])
     low, high = points.min(axis=0), points.max(axis=0)
     size_px = (camera.width_px, camera.height_px)
-    camera = scaled_camera(camera, max(size_px) // _SHADOW_COARSENESS + 1)
+    camera = cameras.bounded_camera(camera, max(size_px) // _SHADOW_COARSENESS + 1)
     pose = transforms.to_array(camera.world_from_camera)
     if pose[2, 3] <= low[2] or pose[2, 2] <= 0.0:
         return np.zeros((size_px[1], size_px[0]))

@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from mmpart_core.errors import BackendError
-from mmpart_core.geometry import transforms
+from mmpart_core.geometry import cameras, transforms
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.images.silhouette import FOREGROUND
 from mmpart_core.reconstruct import input_view_registration as registration
@@ -117,7 +117,7 @@ def crop_view(
     )
     column, row = camera.principal_px
     moved = camera.model_copy(update={"principal_px": (column - low_x, row - low_y)})
-    return np.asarray(picture), registration.resized_camera(moved, shape, factor)
+    return np.asarray(picture), cameras.resized_camera(moved, shape, factor)
 
 
 def _unusable(mask: Bool[np.ndarray, "H W"]) -> str:

@@ -166,7 +166,9 @@ def place_part(
     for side_px in sides_px:
         placed = _closer(outline, coverage, camera, placed, side_px)
     small, factor = _smaller(coverage, sides_px[-1])
-    seen = _covered(outline.distance(resized_camera(placed.camera(camera), small.shape, factor)))
+    seen = _covered(
+        outline.distance(cameras.resized_camera(placed.camera(camera), small.shape, factor))
+    )
     common = float(np.minimum(seen, small).sum())
     return placed, Agreement(
         iou=common / float(np.maximum(seen, small).sum()),
@@ -183,28 +185,9 @@ def _closer(
 ) -> Placed:
     """A better place: the hull is drawn at the last one, and its picture laid on the mask."""
     small, factor = _smaller(coverage, side_px)
-    distance = outline.distance(resized_camera(placed.camera(camera), small.shape, factor))
+    distance = outline.distance(cameras.resized_camera(placed.camera(camera), small.shape, factor))
     column, row, growth = _fit(distance, small, (placed.column * factor, placed.row * factor))
     return placed.moved(column / factor, row / factor, growth)
-
-
-def resized_camera(camera: Camera, shape: tuple[int, ...], factor: float) -> Camera:
-    """The camera of the same picture with smaller or larger pixels.
-
-    Args:
-        camera: of the picture.
-        shape: rows and columns of the resized one.
-        factor: how many times as many pixels it has along a side.
-    """
-    column, row = camera.principal_px
-    return camera.model_copy(
-        update={
-            "focal_px": camera.focal_px * factor,
-            "principal_px": (column * factor, row * factor),
-            "width_px": shape[1],
-            "height_px": shape[0],
-        }
-    )
 
 
 def _smaller(

@@ -20,7 +20,6 @@ from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.images import free_form
 from mmpart_core.images.silhouette import FOREGROUND
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull, fit_grid
-from mmpart_core.reconstruct.input_view_registration import resized_camera
 from mmpart_core.reconstruct.marching import march_rays
 from mmpart_core.reconstruct.ray_cache import occupied_spans
 from mmpart_core.reconstruct.rendering import spread_distances
@@ -127,7 +126,7 @@ def small_views(views: PosedViews) -> PosedViews:
         return views
     height, width = (max(1, round(side * factor)) for side in views.rgba.shape[1:3])
     small = np.stack([_shrunk(rgba, (width, height)) for rgba in views.rgba])
-    made = [resized_camera(camera, (height, width), factor) for camera in views.cameras]
+    made = [cameras.resized_camera(camera, (height, width), factor) for camera in views.cameras]
     return PosedViews(small, tuple(made))
 
 
