@@ -5,6 +5,7 @@ part, and answers in a fixed form. What it finds wrong goes into the next prompt
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Protocol, runtime_checkable
@@ -13,8 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mmpart_core import errors
-from mmpart_core.errors import BackendError, RefusedError
+from mmpart_core.hosted.asking import Wanted, ask_until_usable
 from mmpart_core.hosted.client import ModelClient
 from mmpart_core.hosted.exchange import (
     EXCHANGES,
@@ -36,7 +36,6 @@ from mmpart_core.prompt_files import PromptFolder
 _SIDE_PX = 1024  # pictures are shown no larger
 _ASKS = 2  # how often, until an answer can be used
 _MOST_CHARS = 300  # of a reason: it becomes part of a prompt
-_MOST_KEPT_CHARS = 4000
 # Of one look: two pictures with the texts, and an answer with a little reasoning. By hand.
 _TYPICAL_INPUT_TOKENS, _TYPICAL_OUTPUT_TOKENS = 4000, 400
 _PROMPTS = PromptFolder(resources.files("mmpart_core.isolate") / "prompts", "isolate/prompts")
@@ -114,31 +113,14 @@ class HostedChecker:
             BackendError: no answer could be used.
             MMPartError: what a call raises, with the cost of those before it.
         """
-        name, spent = task.prompt.component, 0.0
+        name = task.prompt.component
         question = _question(task, part, self._settings)
-        turns: tuple[Turn, ...] = ()
-        fault = ""
-        for _ in range(_ASKS):
-            with errors.cost_told(spent):
-                reply = self._asked(question, turns, name)
-            spent += reply.cost_usd
-            with errors.cost_told(spent):
-                verdict, fault = _read(reply, name, self._model)
-            if verdict is not None:
-                return CheckerAnswer(_fault_of(verdict, name), spent)
-            said = reply.text[:_MOST_KEPT_CHARS] or "(nothing)"
-            turns = (
-                Turn("assistant", said),
-                Turn("user", _PROMPTS.fill("check_again", fault=fault)),
-            )
-        with errors.cost_told(spent):
-            raise BackendError(
-                f"check of '{name}': {_ASKS} answers of {self._model} could not be used, the last "
-                f"because of: {fault} Use a stronger model (isolate.check_model), raise "
-                "isolate.check_max_output_tokens, or set isolate.check=false"
-            )
+        verdict, spent_usd = ask_until_usable(
+            lambda turns: self._asked(question, turns, name), _wanted(name, self._model), _ASKS
+        )
+        return CheckerAnswer(_fault_of(verdict, name), spent_usd)
 
-    def _asked(self, question: Question, turns: tuple[Turn, ...], name: str) -> Reply:
+    def _asked(self, question: Question, turns: Sequence[Turn], name: str) -> Reply:
         settings = self._settings
         manner = Manner(
             self._model, settings.check_max_output_tokens, token_limit=settings.check_token_limit
@@ -205,29 +187,36 @@ def _question(
     return Question(instructions, words, pictures, seed=0, form=form)
 
 
-def _read(reply: Reply, name: str, model: str) -> tuple[_Verdict | None, str]:
+def _wanted(name: str, model: str) -> Wanted[_Verdict]:
+    return Wanted(
+        what=f"check of '{name}'",
+        model=model,
+        read=_read,
+        sent_back=lambda faults: _PROMPTS.fill("check_again", fault=" ".join(faults)),
+        shorter="say it in fewer words",
+        when_declined="set isolate.check=false, choose another isolate.check_model, or use another "
+        "image",
+        when_unusable="Use a stronger model (isolate.check_model), raise "
+        "isolate.check_max_output_tokens, or set isolate.check=false",
+    )
+
+
+def _read(text: str) -> tuple[_Verdict | None, list[str]]:
     """The verdict, or what is wrong with the answer, in words that the model can be told."""
-    if reply.refusal:
-        raise RefusedError(
-            f"check of '{name}': {model} declined to look ({' '.join(reply.refusal.split())[:400]})"
-            "; set isolate.check=false, choose another isolate.check_model, or use another image"
-        )
-    if reply.cut_off:
-        return None, f"it was cut off ({reply.cut_off}): say it in fewer words."
-    start, end = reply.text.find("{"), reply.text.rfind("}")
+    start, end = text.find("{"), text.rfind("}")
     if start < 0 or end <= start:
-        return None, "there is no complete JSON object in it."
+        return None, ["There is no complete JSON object in it."]
     try:
-        verdict = _Verdict.model_validate_json(reply.text[start : end + 1], strict=True)
+        verdict = _Verdict.model_validate_json(text[start : end + 1], strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        return None, "; ".join(
-            f"{'.'.join(map(str, each['loc'])) or 'JSON'}: {each['msg']}" for each in found[:4]
-        ) + "."
+        return None, [
+            f"{'.'.join(map(str, each['loc'])) or 'JSON'}: {each['msg']}." for each in found[:4]
+        ]
     accepted = verdict.only_this_part and verdict.same_pose and verdict.complete
     if not accepted and not verdict.reason.strip():
-        return None, "reason must say what is wrong where one of the three is false."
-    return verdict, ""
+        return None, ["reason must say what is wrong where one of the three is false."]
+    return verdict, []
 
 
 def _fault_of(verdict: _Verdict, name: str) -> Fault | None:

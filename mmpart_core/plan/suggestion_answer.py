@@ -102,12 +102,11 @@ def bounded_schema(most_chars: int) -> dict[str, Any]:
     return form
 
 
-def read_suggestions(text: str, cost_usd: float) -> tuple[Suggestions | None, list[str]]:
+def read_suggestions(text: str) -> tuple[Suggestions | None, list[str]]:
     """A model's words as suggestions.
 
     Args:
         text: JSON; a fence of backticks or words around it are left out.
-        cost_usd: what they cost.
 
     Returns:
         The suggestions or None; and the answer's faults, in words that the model can be told.
@@ -134,7 +133,7 @@ def read_suggestions(text: str, cost_usd: float) -> tuple[Suggestions | None, li
         return None, faults[:_MOST_FAULTS]
     subject = " ".join(answer.object.split())[:120]
     components = tuple(map(_suggested, answer.components))
-    return Suggestions(subject or "object", components, cost_usd), []
+    return Suggestions(subject or "object", components), []
 
 
 def _faults_of(entry: AnsweredComponent, taken: set[str]) -> list[str]:

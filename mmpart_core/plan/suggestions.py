@@ -4,6 +4,7 @@ A suggestion is no stage: nothing is made of it before the user has taken it int
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -11,13 +12,14 @@ from jaxtyping import UInt8
 
 from mmpart_core import backends
 from mmpart_core.config import BackendChoice
-from mmpart_core.errors import BackendError, ConfigError, MMPartError, RefusedError
+from mmpart_core.errors import ConfigError
+from mmpart_core.hosted.asking import Wanted, ask_until_usable
 from mmpart_core.hosted.exchange import Reply, Turn
+from mmpart_core.plan.asking import sent_back
 from mmpart_core.plan.prompt_text import fill_prompt
 from mmpart_core.plan.suggestion_answer import MOST_COMPONENTS, Suggestions, read_suggestions
 
 QUESTION = "The image is attached."
-_MOST_KEPT_CHARS = 20000
 
 
 @runtime_checkable
@@ -91,7 +93,7 @@ def instructions_text() -> str:
 def ask_for_components(
     ask: Callable[[Sequence[Turn]], Reply], tries: int, model: str
 ) -> Suggestions:
-    """Ask, check, and ask again with the faults of the answer.
+    """Ask a model for the components of an image, and again with the faults of its answer.
 
     Args:
         ask: makes one call; given what was said since the first question.
@@ -102,44 +104,17 @@ def ask_for_components(
         The suggestions, with the cost of all answers.
 
     Raises:
-        RefusedError: the model declined.
-        BackendError: no answer could be used.
-        MMPartError: whatever a call raises, with the cost of those before it.
+        RefusedError, BackendError, MMPartError: see ``hosted.asking``.
     """
-    spent_usd = 0.0
-    turns: list[Turn] = []
-    faults: list[str] = []
-    for _ in range(tries):
-        try:
-            reply = ask(turns)
-        except MMPartError as error:
-            error.cost_usd += spent_usd
-            raise
-        spent_usd += reply.cost_usd
-        if reply.refusal:
-            raise _declined(reply.refusal, model, spent_usd)
-        found, faults = read_suggestions(reply.text, spent_usd)
-        if reply.cut_off:
-            found, faults = None, [f"It was cut off ({reply.cut_off}): list fewer components."]
-        if found is not None:
-            return found
-        turns = [
-            Turn("assistant", reply.text[:_MOST_KEPT_CHARS] or "(nothing)"),
-            Turn("user", fill_prompt("suggest_again", faults="\n".join(f"- {f}" for f in faults))),
-        ]
-    error = BackendError(
-        f"suggestions: {tries} answers of {model} could not be used, the last because of: "
-        f"{' '.join(faults)} Name the components yourself, use a stronger model (plan.model), or "
-        "raise plan.tries"
+    wanted = Wanted(
+        what="suggestions",
+        model=model,
+        read=read_suggestions,
+        sent_back=lambda faults: sent_back("suggest_again", faults),
+        shorter="list fewer components",
+        when_declined="name the components yourself, or use another image",
+        when_unusable="Name the components yourself, use a stronger model (plan.model), or raise "
+        "plan.tries",
     )
-    error.cost_usd = spent_usd
-    raise error
-
-
-def _declined(words: str, model: str, cost_usd: float) -> RefusedError:
-    error = RefusedError(
-        f"suggestions: {model} declined ({' '.join(words.split())[:400]}); name the components "
-        "yourself, or use another image"
-    )
-    error.cost_usd = cost_usd
-    return error
+    found, spent_usd = ask_until_usable(ask, wanted, tries)
+    return replace(found, cost_usd=spent_usd)

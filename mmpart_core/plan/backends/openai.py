@@ -108,7 +108,7 @@ class OpenAIPlanner:
         """See ``PartPlanner``; the seed is sent to servers that take one."""
         settings = self._settings
         ask = self._asker(_question(source, request, seed, settings), f"plan of '{request.name}'")
-        return asking.ask_until_usable(ask, request, settings.tries, settings.model)
+        return asking.ask_for_plan(ask, request, settings.tries, settings.model)
 
     def suggest(self, source: UInt8[np.ndarray, "H W 4"], seed: int) -> Suggestions:
         """See ``ComponentSuggester``; the seed is sent to servers that take one."""

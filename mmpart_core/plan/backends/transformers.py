@@ -126,7 +126,7 @@ class TransformersPlanner:
         def ask(turns: Sequence[Turn]) -> Reply:
             return self._model.answer(question, turns, schema)
 
-        return asking.ask_until_usable(ask, request, settings.tries, settings.model)
+        return asking.ask_for_plan(ask, request, settings.tries, settings.model)
 
     def suggest(self, source: UInt8[np.ndarray, "H W 4"], seed: int) -> Suggestions:
         """See ``ComponentSuggester``; the seed decides only where the temperature is above 0."""

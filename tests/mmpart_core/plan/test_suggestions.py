@@ -133,14 +133,14 @@ def test_a_failing_server_is_asked_again(model_server: ModelServer) -> None:
     ],
 )
 def test_faults_have_words(text: str, fault: str) -> None:
-    found, faults = read_suggestions(text, 0.0)
+    found, faults = read_suggestions(text)
     assert found is None
     assert fault in " ".join(faults)
 
 
 def test_boxes_that_stick_out_are_cut() -> None:
     box = {"left": -0.05, "top": 0.0, "right": 1.2, "bottom": 0.5}
-    found, _ = read_suggestions(answer(entry("x", box=box)), 0.0)
+    found, _ = read_suggestions(answer(entry("x", box=box)))
     assert found is not None
     assert found.components[0].box == (0.0, 0.0, 1.0, 0.5)
 
