@@ -2,18 +2,11 @@
 // Usage: node prefect.mjs <chromium> <address> <looks.json> [screenshot prefix]
 // Each look: {name, path, wait (text that appears), tab (to press first), height}.
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { openTab } from "./browser.mjs";
 
 const [executablePath, address, looksFile, prefix] = process.argv.slice(2);
 const looks = JSON.parse(readFileSync(looksFile, "utf8"));
-const ARGS = ["--headless=new", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const folder = await mkdtemp(join(tmpdir(), "prefect-"));
-const context = await chromium.launchPersistentContext(folder, { executablePath, args: ARGS, headless: true, viewport: { width: 1280, height: 800 }, colorScheme: "light" });
-const tab = await context.newPage();
-tab.setDefaultTimeout(120_000);
+const { tab, close } = await openTab(executablePath, 120_000);
 const report = {};
 try {
   for (const look of looks) {
@@ -33,7 +26,6 @@ try {
   report.broken = String(error);
   if (prefix) await tab.screenshot({ path: `${prefix}-broken.png` });
 } finally {
-  await context.close();
-  await rm(folder, { recursive: true, force: true });
+  await close();
 }
 process.stdout.write(JSON.stringify(report));

@@ -1,95 +1,40 @@
 // Drives the studio in headless Chromium through an object's life, and reports what a user sees.
 // Usage: node studio.mjs <chromium> <address> <image> <journey.json> [screenshot prefix]
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { consoleOf, openTab, overflow, shoot, studioSteps, viewState, violations } from "./browser.mjs";
 
 const [executablePath, address, image, journeyFile, prefix] = process.argv.slice(2);
 const journey = JSON.parse(readFileSync(journeyFile, "utf8"));
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const ARGS = [
-  "--headless=new", "--no-sandbox", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-];
-const SHOTS = [[1280, "light"], [1280, "dark"], [400, "light"], [400, "dark"]];
-const WAIT_MS = 240_000;
-
-const report = { console: [], foreign: [], violations: {}, overflow: {} };
-const folder = await mkdtemp(join(tmpdir(), "studio-"));
-const context = await chromium.launchPersistentContext(folder, {
-  executablePath, args: ARGS, headless: true, viewport: { width: 1280, height: 900 }, bypassCSP: false,
-});
-const tab = await context.newPage();
-tab.setDefaultTimeout(WAIT_MS);
-tab.on("console", (message) => {
-  const text = message.text();
-  // SwiftShader reads pixels back; a refused form is answered with a 4xx, which Chromium remarks on.
-  if (!/GPU stall due to ReadPixels|status of 4\d\d/.test(text)) report.console.push(text);
-});
-tab.on("pageerror", (error) => report.console.push(String(error)));
+const { tab, close } = await openTab(executablePath, 240_000);
+const { button, ready, ...steps } = studioSteps(tab, address);
+const report = { console: consoleOf(tab), foreign: [], violations: {}, overflow: {} };
 tab.on("request", (request) => {
   const url = request.url();
   if (!url.startsWith(address) && !/^(data|blob|about):/.test(url)) report.foreign.push(url);
 });
 
-// axe runs in a world of its own, as an extension would: the page's policy lets no other script in.
 async function look(name) {
-  const world = await context.newCDPSession(tab);
-  const { frameTree } = await world.send("Page.getFrameTree");
-  const { executionContextId: contextId } = await world.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id });
-  await world.send("Runtime.evaluate", { contextId, expression: axe });
-  const found = [];
-  for (const colorScheme of ["light", "dark"]) {
-    await tab.emulateMedia({ colorScheme });
-    const expression = "axe.run(document, { iframes: false }).then((r) => JSON.stringify(r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 120))])))";
-    const answer = await world.send("Runtime.evaluate", { contextId, expression, awaitPromise: true, returnByValue: true });
-    found.push(...JSON.parse(answer.result.value));
-  }
-  report.violations[name] = found;
-  await tab.setViewportSize({ width: 400, height: 860 });
-  report.overflow[name] = await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  if (prefix) await shoot(name);
-  await tab.emulateMedia({ colorScheme: "light" });
-  await tab.setViewportSize({ width: 1280, height: 900 });
-}
-
-async function shoot(name) {
-  for (const [width, colorScheme] of SHOTS) {
-    await tab.setViewportSize({ width, height: width < 800 ? 860 : 900 });
-    await tab.emulateMedia({ colorScheme });
-    await tab.waitForTimeout(400);
-    await tab.screenshot({ path: `${prefix}-${name}-${width}-${colorScheme}.png`, fullPage: true });
-  }
+  report.violations[name] = await violations(tab);
+  report.overflow[name] = await overflow(tab);
+  if (prefix) await shoot(tab, `${prefix}-${name}`);
 }
 
 const texts = (selector) => tab.locator(selector).allTextContents();
-const button = (name) => tab.getByRole("button", { name, exact: true });
 
 async function giveImage() {
   await tab.goto(address);
   report.empty = await texts(".empty");
   await tab.getByRole("link", { name: "New object" }).first().click();
   await look("new");
-  await tab.locator("#image").setInputFiles(image);
-  await button("Use this image").click();
-  await tab.waitForURL("**/edit");
+  await steps.giveImage(image);
 }
-
-// Before the page's script has run, nothing hears a click.
-const ready = () => tab.locator("#object-form[data-ready]").waitFor();
 
 // A planner that does not look says so; one that does fills the list, boxes drawn on the image.
 async function suggest() {
-  await ready();
   await button("Suggest components").press("Enter");
   report.unseeing = [await tab.locator("#suggestions .failure").textContent()];
-  await tab.getByText("Settings, seed, camera, budget").click();
   await tab.locator("[name=profile]").selectOption("openai");
-  await tab.locator("[name=settings]").fill(journey.planner.join("\n"));
+  await steps.setSettings(journey.planner);
   await button("Suggest components").press("Enter");
   await button("Take these").waitFor();
   report.suggested = await texts("#suggestions .name");
@@ -105,10 +50,7 @@ async function suggest() {
 
 // Keys alone: a list is pasted, a line added by Enter, moved and removed.
 async function nameComponents() {
-  await ready();
-  await button("Paste a list").press("Enter");
-  await tab.locator("#paste-text").fill(journey.components.join("\n"));
-  await button("Take these").press("Enter");
+  await steps.pasteList(journey.components);
   const names = () => tab.locator("#rows [name=part_name]").evaluateAll((found) => found.map((each) => each.value));
   report.pasted = await names();
   await tab.locator("#rows [name=part_name]").last().press("Enter");
@@ -120,7 +62,7 @@ async function nameComponents() {
   await tab.locator("#rows li").nth(report.moved.indexOf("too much")).getByRole("button", { name: "Remove" }).press("Enter");
   report.kept = await names();
   await tab.locator("[name=name]").fill(journey.name);
-  await tab.locator("[name=settings]").fill(journey.settings.join("\n"));
+  await steps.setSettings(journey.settings);
 }
 
 async function drawBox(index, [left, top, right, bottom]) {
@@ -160,8 +102,7 @@ async function planAndRun() {
   report.estimate = await texts("#estimate p");
   report.toCome = await tab.locator("#estimate .chip.waiting:visible").count();
   await look("edit");
-  await button("Write the plan").click();
-  await tab.getByRole("button", { name: "Approve and make it" }).waitFor();
+  await steps.writePlan();
   report.prompts = await tab.locator("[name=prompt]").evaluateAll((found) => found.map((each) => each.value));
   await look("plan");
   await button("Approve and make it").click();
@@ -180,24 +121,17 @@ async function watchRun() {
 }
 
 async function lookAtResult() {
-  const frame = await (await tab.locator("#viewer").elementHandle()).contentFrame();
-  await frame.waitForFunction(() => window.mmpart);
-  report.view = await frame.evaluate(async () => (await window.mmpart.ready).state());
+  report.view = await steps.viewer();
   report.status = await tab.locator(".status").textContent();
   report.parts = await texts(".part h3");
   await tab.waitForTimeout(500);
   await look("result");
-  return frame;
 }
 
 // The same page that lies in the output folder, by itself.
 async function lookCloser() {
   await tab.goto(`${address}${report.object}/view`);
-  const state = () => tab.evaluate(async () => {
-    const scene = await window.mmpart.ready;
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-    return scene.state();
-  });
+  const state = () => viewState(tab);
   await state();
   await look("view");
   await tab.locator("#overlay").fill("60");
@@ -219,31 +153,24 @@ async function redo() {
   await part.locator(".redo > summary").click();
   await part.locator("[name=seed]").fill("11");
   await part.getByRole("button", { name: "Make it once more" }).click();
-  await tab.locator("#live").waitFor();
-  await tab.locator("#viewer").waitFor();
+  await steps.afterRun();
   report.tries = await texts(".part:first-child .try-head");
   await tab.getByRole("button", { name: /^Take try 1/ }).click();
-  await tab.locator("#live").waitFor();
-  await tab.locator("#viewer").waitFor();
+  await steps.afterRun();
   report.picked = await texts(".part:first-child .try-head");
 }
 
 async function nudge() {
-  const viewer = async () => {
-    const frame = await (await tab.locator("#viewer").elementHandle()).contentFrame();
-    await frame.waitForFunction(() => window.mmpart);
-    return frame.evaluate(async () => (await window.mmpart.ready).state());
-  };
-  const before = await viewer();
+  const before = await steps.viewer();
   const form = tab.locator(".part").first().locator(".nudge");
   await form.locator("summary").click();
   await form.locator("[name=move_z]").fill("0.3");
   await form.locator("[name=turn_z]").fill("30");
   await tab.waitForTimeout(200);
-  const previewed = await viewer();
+  const previewed = await steps.viewer();
   await form.getByRole("button", { name: "Save its place" }).click();
   await tab.locator(".nudge[open]").waitFor();
-  report.nudge = [before, previewed, await viewer()].map((state) => state.parts[0].position);
+  report.nudge = [before, previewed, await steps.viewer()].map((state) => state.parts[0].position);
   await look("nudged");
 }
 
@@ -278,7 +205,6 @@ try {
   report.text = await tab.locator("main").innerText();
   if (prefix) await tab.screenshot({ path: `${prefix}-broken.png`, fullPage: true });
 } finally {
-  await context.close();
-  await rm(folder, { recursive: true, force: true });
+  await close();
 }
 process.stdout.write(JSON.stringify(report));

@@ -99,7 +99,23 @@ def test_keys_turn_the_view_and_clicks_name_parts(report: dict[str, Any]):
 
 
 @needs_browser
-def test_it_fits_a_narrow_screen(report: dict[str, Any]):
+def test_the_image_lies_over_the_object(report: dict[str, Any]):
+    assert report["overlaid"]["overlay"] == pytest.approx(0.6)
+    assert report["overlaid"]["shown"]
+
+
+@needs_browser
+def test_the_manifests_facts_are_there(report: dict[str, Any]):
+    facts = dict(zip(report["facts"][::2], report["facts"][1::2], strict=True))
+    assert set(facts) == {
+        "Surface", "Silhouette IoU", "Time", "From cache", "Cost", "Checkpoints", "Written by"
+    }  # fmt: skip
+    assert facts["Checkpoints"] == "none"
+
+
+@needs_browser
+def test_it_is_accessible_and_fits_a_narrow_screen(report: dict[str, Any]):
+    assert report["violations"] == []
     assert report["overflow"] <= 0
 
 
@@ -118,6 +134,7 @@ def test_failures_are_shown_when_nothing_was_made(
     report = open_page(tmp_path / "index.html")
     assert not report["loaded"]
     assert report["console"] == []
+    assert report["violations"] == []
     assert report["failures"] == [
         "plan failed: no answer <b>came</b>",
         "the model declined",
