@@ -16,4 +16,6 @@ def reconstruct_part(
     Raises:
         MMPartError: whatever the stage raises.
     """
-    return run_body("reconstruct", {"views": views, "input_part": input_part}, work)
+    # As the key was computed: an input that is not given has no part in it.
+    inputs = {"views": views} if input_part is None else {"views": views, "input_part": input_part}
+    return run_body("reconstruct", inputs, work)

@@ -11,15 +11,18 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 
-from mmpart_core import stages
+from flows.stage_runner import TASKS
+from mmpart_core import pipeline, stages
 from mmpart_core.config import BackendChoice, validate_config
 from mmpart_core.errors import BackendError, ConfigError, TransientBackendError
 from mmpart_core.intake.components import parse_part
 from mmpart_core.intake.request import build_request
+from mmpart_core.records import StageRun
 from mmpart_core.storage.codecs import encode_png
 from mmpart_core.storage.fsspec_store import FsspecStore
 from tasks import _cluster
 from tasks._cluster import StageCluster, needed_resource, whole_address
+from tasks._runners import Work
 
 CHOICE = BackendChoice(kind="counting")
 
@@ -69,6 +72,40 @@ def test_a_worker_gives_what_this_process_gives(
     assert made == stages.run_stage("plan", inputs, CHOICE, FsspecStore(store), 3)
     assert journal.taken() == [("plan", "x"), ("plan", "x")]
     assert nothing_held(cluster)  # so nothing finished is done again when its worker dies
+
+
+def test_each_task_asks_workers_for_the_work_of_its_key(journal: Any, tmp_path: Path) -> None:
+    """A worker computes the key of the inputs that it is sent; both must be the same work."""
+    store = FsspecStore(str(tmp_path / "store"))
+    pixels = np.zeros((64, 64, 4), dtype=np.uint8)
+    pixels[16:48, 16:48] = 255
+    parts = [parse_part("hat"), parse_part("man")]
+    request = build_request(encode_png(pixels), parts, store=store, name="x")
+    config = validate_config({stage: CHOICE for stage in stages.IDENTITIES}, "test")
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", host="127.0.0.1",
+        dashboard_address=":0", resources={"CPU": 1, "GPU": 1},
+    ) as cluster:  # fmt: skip
+
+        def on_worker(stage: Any, component: Any, inputs: Any) -> Any:
+            key = stages.work_key(stage, inputs, CHOICE, 3)
+            work = Work(
+                component=component, key=key, choice=CHOICE, seed=3, store=store.url,
+                scheduler=cluster.scheduler_address,
+            )  # fmt: skip
+            record = TASKS[stage].fn(**inputs, work=work)
+            run = StageRun(
+                component=component, stage=stage, key=key, seconds=0.0, backend="counting/1",
+                cached=False, seed=3,
+            )  # fmt: skip
+            return record, run
+
+        made = pipeline.run_stages(request, config, on_worker, pipeline.one_after_another)
+        _cluster.connected_cluster(cluster.scheduler_address).close()
+    here = pipeline.generate_object(request, config, store, seed=3)
+    assert made.assembled == here.assembled
+    assert made.parts == here.parts
+    _cluster._connected.cache_clear()
 
 
 @pytest.mark.parametrize("kind", [BackendError, TransientBackendError, ZeroDivisionError])
