@@ -11,6 +11,7 @@ from pathlib import Path
 from flows.embedded_server import START_TIMEOUT_S, EmbeddedServer, no_iri_grammar
 from flows.log_file import open_log
 from mmpart_core.errors import ConfigError
+from mmpart_core.quoting import first_line
 
 # Read by Prefect when it is imported; what the user has set stays.
 _DEFAULTS = {
@@ -131,6 +132,29 @@ def reachable_server(verbose: bool) -> Generator[tuple[str, bool]]:
         return
     with _embedded_server(verbose) as address:
         yield address, True
+
+
+@contextmanager
+def server_needed() -> Generator[None]:
+    """Within: a flow that ends because Prefect's server went away says so.
+
+    Raises:
+        ConfigError: it gave no usable answer; names it, and says what to do.
+    """
+    import httpx
+    from prefect.settings import PREFECT_API_URL
+
+    try:
+        yield
+    except (RuntimeError, httpx.HTTPError) as error:
+        reason = error if isinstance(error, httpx.HTTPError) else error.__cause__
+        if not isinstance(reason, httpx.HTTPError):
+            raise
+        raise ConfigError(
+            f"Prefect server {PREFECT_API_URL.value()}: gave no answer to go on with "
+            f"({first_line(reason) or type(reason).__name__}); what was finished is kept: see to "
+            "the server, then start again"
+        ) from error
 
 
 def report_crash() -> None:

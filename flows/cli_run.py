@@ -10,7 +10,7 @@ from rich.console import Console
 
 from flows.cli_group import UNUSABLE
 from flows.cli_options import SharedOptions
-from flows.cli_prefect import import_prefect, prefect_session, report_crash
+from flows.cli_prefect import import_prefect, prefect_session, report_crash, server_needed
 from flows.cli_report import failure_lines, print_result, warning_lines
 from flows.inputs import Job
 from flows.output_folder import local_folder
@@ -119,7 +119,7 @@ def running(
         with interruptible(tell, STOPPED, farewell, grace_s):
             if not quiet:
                 tell("Starting Prefect ...")
-            with prefect_session(verbose, log):
+            with prefect_session(verbose, log), server_needed():
                 began = True
                 yield
     except MMPartError as error:

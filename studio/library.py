@@ -6,6 +6,7 @@ A file without content carries each object's name in its own, so that one listin
 import secrets
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
@@ -13,10 +14,12 @@ from pydantic import ValidationError
 from mmpart_core.errors import StorageError
 from mmpart_core.intake.names import comparable, slug
 from mmpart_core.storage.fsspec_store import FsspecStore
+from mmpart_core.storage.store_contents import HOLDING_FOLDER
 from studio.objects import Draft, KeptObject, is_object_id
 
-FOLDER = "studio"
-_OBJECTS = f"{FOLDER}/objects"
+# Where the store's own maintenance looks for what must stay.
+OBJECTS_FOLDER = HOLDING_FOLDER
+FOLDER = OBJECTS_FOLDER.partition("/")[0]
 _NAMES = f"{FOLDER}/names"
 
 
@@ -65,15 +68,15 @@ class ObjectLibrary:
         """
         if not is_object_id(object_id):
             return None
-        data = self.store.read_file(f"{_OBJECTS}/{object_id}.json")
+        data = self.store.read_file(f"{OBJECTS_FOLDER}/{object_id}.json")
         if data is None:
             return None
         try:
             return KeptObject.model_validate_json(data)
         except ValidationError as error:
             raise StorageError(
-                f"store '{self.store.url}': {_OBJECTS}/{object_id}.json cannot be read by this "
-                "version; delete the file, and make the object again from its image"
+                f"store '{self.store.url}': {OBJECTS_FOLDER}/{object_id}.json cannot be read by "
+                "this version; delete the file, and make the object again from its image"
             ) from error
 
     def change(
@@ -88,9 +91,7 @@ class ObjectLibrary:
         Returns:
             As it is now; None where there is none of that id.
         """
-        with self._lock:
-            lock = self._locks.setdefault(object_id, threading.Lock())
-        with lock:
+        with self._lock_of(object_id):
             before = self.load(object_id)
             if before is None:
                 return None
@@ -101,6 +102,10 @@ class ObjectLibrary:
                 self.store.write_file(_name_path(after), b"")
                 self.store.delete_file(_name_path(before))
             return after
+
+    def writing_files(self, object_id: str) -> AbstractContextManager[object]:
+        """Within: nobody else writes the object's finished files; it can be changed meanwhile."""
+        return self._lock_of(files_path(object_id))
 
     def upload(self, object_id: str) -> bytes | None:
         """The image an object is made of, as it was given."""
@@ -117,7 +122,7 @@ class ObjectLibrary:
         kept = self.load(object_id)
         if kept is not None:
             self.store.delete_file(_name_path(kept))
-        self.store.delete_file(f"{_OBJECTS}/{object_id}.json")
+        self.store.delete_file(f"{OBJECTS_FOLDER}/{object_id}.json")
         self.store.delete_file(upload_path(object_id))
         for folder in (files_path(object_id), f"{files_path(object_id)}/parts"):
             for name in FsspecStore(f"{self.store.url.rstrip('/')}/{folder}").file_names():
@@ -153,9 +158,13 @@ class ObjectLibrary:
         """Address of the folder with an object's finished files."""
         return f"{self.store.url.rstrip('/')}/{files_path(object_id)}"
 
+    def _lock_of(self, what: str) -> threading.Lock:
+        with self._lock:
+            return self._locks.setdefault(what, threading.Lock())
+
     def _save(self, kept: KeptObject) -> None:
         text = kept.model_dump_json(indent=1)
-        self.store.write_file(f"{_OBJECTS}/{kept.id}.json", text.encode())
+        self.store.write_file(f"{OBJECTS_FOLDER}/{kept.id}.json", text.encode())
 
 
 def _name_path(kept: KeptObject) -> str:

@@ -240,12 +240,11 @@ def nudge(
     if going is not None:
         return _page(request, kept, studio, going, 409, _BUSY)
     new = Nudge(move=(move_x, move_y, move_z), turn_deg=(turn_x, turn_y, turn_z), scale=scale)
-    changed = studio.library.change(
+    studio.library.change(
         kept.id,
         lambda now: now.model_copy(update={"nudges": {**now.nudges, component: new}}),
     )
-    if changed is not None:
-        write_files(studio.library, changed)
+    write_files(studio.library, kept.id)
     return go_to(request, f"/objects/{kept.id}")
 
 

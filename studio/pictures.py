@@ -15,6 +15,7 @@ from mmpart_core.storage import codecs, glb
 from mmpart_core.storage.blob_store import blob_path, digest_of
 from mmpart_core.storage.fsspec_store import FsspecStore
 from mmpart_core.storage.opening import open_store
+from studio.library import FOLDER
 from tasks._caching import stored_record
 
 SIZES_PX = (160, 320, 640, 1280)
@@ -73,7 +74,7 @@ def _draw(part: PartMesh, store: FsspecStore) -> str:
 
 
 def _note_path(mesh: str) -> str:
-    return f"studio/drawn/{mesh}"
+    return f"{FOLDER}/drawn/{mesh}"
 
 
 def small_picture(url: str, sha256: str, side_px: int) -> bytes | None:

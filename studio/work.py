@@ -134,18 +134,23 @@ def config_of(kept: KeptObject) -> PipelineConfig:
     return find_config(kept.run.profile, kept.run.settings)
 
 
-def write_files(library: ObjectLibrary, kept: KeptObject) -> None:
-    """Write the object's files with its nudges, and keep what was measured of it so.
+def write_files(library: ObjectLibrary, object_id: str) -> None:
+    """Write the object's files with all its nudges, and keep what was measured of it so.
+
+    Whoever comes while others write waits, and then writes the object as it is kept by then: of
+    corrections that come at once, none is left out of the files.
 
     Raises:
         StorageError: the store cannot be used, or something in it is gone.
     """
-    if kept.result is None:
-        return
-    result = nudged_result(kept.result, kept.nudges, library.store)
-    corrected = None if result is kept.result else result.assembled
-    library.change(kept.id, lambda now: now.model_copy(update={"corrected": corrected}))
-    write_bundle(result, library.store, library.files_url(kept.id), config=config_of(kept))
+    with library.writing_files(object_id):
+        kept = library.load(object_id)
+        if kept is None or kept.result is None:
+            return
+        result = nudged_result(kept.result, kept.nudges, library.store)
+        corrected = None if result is kept.result else result.assembled
+        library.change(object_id, lambda now: now.model_copy(update={"corrected": corrected}))
+        write_bundle(result, library.store, library.files_url(object_id), config=config_of(kept))
 
 
 def run_inputs(kept: KeptObject) -> tuple[ObjectRequest, PartPlan, dict[str, int]]:
@@ -236,9 +241,8 @@ def keep_result(library: ObjectLibrary, object_id: str, result: ObjectResult) ->
                   "corrected": None}  # fmt: skip
         return now.model_copy(update=update)
 
-    kept = library.change(object_id, change)
-    if kept is not None:
-        write_files(library, kept)
+    library.change(object_id, change)
+    write_files(library, object_id)
 
 
 def _with_outcome(

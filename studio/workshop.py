@@ -12,6 +12,7 @@ from prefect.logging import get_logger
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 from prefect.states import Cancelled
 
+from flows.cli_prefect import server_needed
 from flows.progress import listener
 from mmpart_core.errors import MMPartError
 from studio.library import ObjectLibrary
@@ -69,8 +70,11 @@ class Workshop:
 
         Args:
             function: runs a flow, for instance.
+
+        Raises:
+            ConfigError: Prefect's server went away.
         """
-        return self._context.copy().run(function)
+        return self._context.copy().run(_on_server, function)
 
     def close(self) -> None:
         """Stop everything, and wait until the work at hand is done."""
@@ -109,7 +113,12 @@ def _heard(live: LiveRun, work: Work) -> None:
     live.begin()
     live.raise_if_stopped()
     listener.set(live)
-    work(live)
+    _on_server(lambda: work(live))
+
+
+def _on_server(function: Callable[[], ResultT]) -> ResultT:
+    with server_needed():
+        return function()
 
 
 def _ended_with(trouble: str, flow_run: str) -> Callable[[KeptObject], KeptObject]:

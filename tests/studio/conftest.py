@@ -51,7 +51,7 @@ def kept_lamp(store: FsspecStore, names: list[str] | None = None) -> KeptObject:
     }
     kept = library.change(new.id, lambda now: now.model_copy(update=update))
     assert kept is not None
-    write_files(library, kept)
+    write_files(library, kept.id)
     return kept
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mmpart_core.errors import StorageError
 from mmpart_core.storage.fsspec_store import FsspecStore
-from studio.library import ObjectLibrary
+from studio.library import OBJECTS_FOLDER, ObjectLibrary
 from studio.objects import ComponentRow, Draft, KeptObject, Nudge
 
 
@@ -80,6 +80,6 @@ def test_nothing_but_an_id_is_a_path(store: FsspecStore, tmp_path: Path, name: s
 def test_a_file_of_another_version_is_told(store: FsspecStore):
     library = ObjectLibrary(store)
     kept = library.create(named("lamp"), b"", (1, 1))
-    store.write_file(f"studio/objects/{kept.id}.json", b'{"id": 3}')
+    store.write_file(f"{OBJECTS_FOLDER}/{kept.id}.json", b'{"id": 3}')
     with pytest.raises(StorageError, match="cannot be read by this version"):
         library.load(kept.id)

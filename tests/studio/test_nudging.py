@@ -1,15 +1,23 @@
 """Corrected placements: where vertices land, and what is said of them."""
 
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 from mmpart_core.geometry import transforms
 from mmpart_core.output.bundle import build_files
 from mmpart_core.storage import glb
 from mmpart_core.storage.fsspec_store import FsspecStore
+from studio.library import ObjectLibrary
 from studio.nudging import nudged_result
 from studio.objects import KeptObject, Nudge
 from studio.work import config_of
+from tests.studio.conftest import kept_lamp
 
 Finished = tuple[str, KeptObject]
 
@@ -88,3 +96,31 @@ def test_all_files_hold_the_corrected_place(finished: Finished):
     np.testing.assert_allclose(
         alone.world_mesh().vertices, before + np.array((0, 0, 0.25)), atol=1e-6
     )
+
+
+def test_corrections_that_come_at_once_are_all_in_the_files(
+    store: FsspecStore, browse: Callable[..., TestClient]
+):
+    kept, pages = kept_lamp(store), browse(store.url)
+    library: ObjectLibrary = pages.app.state.studio.library
+    address = f"/objects/{kept.id}/nudge"
+    with ThreadPoolExecutor(2) as users:
+        with library.writing_files(kept.id):
+            asked = [
+                users.submit(pages.post, address, data={"component": name, "move_z": "0.25"})
+                for name in ("foot", "stem")
+            ]
+            while len(_kept(library, kept.id).nudges) < 2:
+                time.sleep(0.01)
+        assert [each.result().status_code for each in asked] == [303, 303]
+    manifest = json.loads(library.file(kept.id, "manifest.json") or b"")
+    methods = {part["component"]: part["placement"]["method"] for part in manifest["parts"]}
+    by_hand = {name for name, method in methods.items() if method.endswith("corrected by hand")}
+    assert by_hand == {"foot", "stem"}
+    assert _kept(library, kept.id).corrected is not None
+
+
+def _kept(library: ObjectLibrary, object_id: str) -> KeptObject:
+    found = library.load(object_id)
+    assert found is not None
+    return found

@@ -1,7 +1,10 @@
 """Components that the planner suggests, from the form to the strict model server and back."""
 
 import json
+import socket
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from mmpart_core.storage.fsspec_store import FsspecStore
 from studio.library import ObjectLibrary
 from studio.objects import ComponentRow, Draft
 from studio.suggesting import rows_of
+from tests.flows.conftest import flows_on_server
 
 pytestmark = pytest.mark.xdist_group("prefect")
 Browse = Callable[..., TestClient]
@@ -124,3 +128,22 @@ def test_boxes_without_area_are_left_out() -> None:
     thin = SuggestedComponent("string", 1, (0.5, 0.0, 0.5004, 1.0))
     shown = rows_of(Suggestions("kite", (thin,)), Draft(rows=(ComponentRow(),)), (100, 100))
     assert shown.rows[0].row == ComponentRow(name="string")
+
+
+@pytest.mark.usefixtures("key")
+def test_a_prefect_server_that_went_away_is_told_where_it_was_needed(
+    store: FsspecStore, browse: Browse, model_server: ModelServer, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}/api"
+    with flows_on_server(url, tmp_path):
+        pages = browse(store.url)
+        address = new_object(pages)
+        told = pages.post(f"{address}/suggest", data=form("openai", hosted(model_server)))
+        assert told.status_code == 422
+        assert f"Prefect server {url}: gave no answer to go on with" in told.text
+        assert pages.post(f"{address}/plan", data=form("local")).status_code == 303
+        object_id = address.rpartition("/")[2]
+        while pages.app.state.studio.workshop.live(object_id) is not None:
+            time.sleep(0.05)
+        assert f"Prefect server {url}: gave no answer" in pages.get(address).text

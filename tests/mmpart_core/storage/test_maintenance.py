@@ -14,7 +14,12 @@ from mmpart_core.records import BlobRef
 from mmpart_core.storage.blob_store import blob_path
 from mmpart_core.storage.fsspec_store import FsspecStore
 from mmpart_core.storage.pruning import parse_age, prune_store
-from mmpart_core.storage.store_contents import blob_digest, in_parallel, record_stages
+from mmpart_core.storage.store_contents import (
+    HOLDING_FOLDER,
+    blob_digest,
+    in_parallel,
+    record_stages,
+)
 from mmpart_core.storage.store_files import StoredFile
 from mmpart_core.storage.verifying import UNREFERENCED, measure_usage, verify_store
 
@@ -76,7 +81,7 @@ def test_what_objects_of_the_studio_refer_to_stays(
     kept = put_record(any_store, "mesh", 1, meshes[0])
     gone = put_record(any_store, "mesh", 2, meshes[1])
     whose = {"plan": uploaded.model_dump(), "key": f"mesh-{1:064x}", "moved": meshes[2].sha256}
-    any_store.write_file("studio/objects/20260101-chair.json", json.dumps(whose).encode())
+    any_store.write_file(f"{HOLDING_FOLDER}/20260101-chair.json", json.dumps(whose).encode())
     monkeypatch.setattr(FsspecStore, "now", lambda self: time.time() + 100 * DAY)
     report = prune_store(any_store, 30 * DAY, at_once=True)
     assert (report.records, report.blobs, report.kept_records) == (1, 1, 1)
