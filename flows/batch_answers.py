@@ -47,7 +47,7 @@ def batch_answers(job: EvaluationJob) -> Generator[None]:
     )
     held.add(summary)
     news.said(summary_line(summary))
-    with answering(AnswerBook(desk.find, awaits=False, on_use=held.give_back)):
+    with answering(AnswerBook(desk.find, awaits=False, watcher=held)):
         yield
 
 

@@ -1,5 +1,8 @@
 """What flows that ask in batches share: keys, money that waits for answers, what is told."""
 
+import math
+import threading
+
 from flows.budget import hosted_models
 from mmpart_core.batch_rounds import BatchSummary
 from mmpart_core.config import PipelineConfig
@@ -10,6 +13,9 @@ from tasks._hosted import prepare_hosted
 class HeldMoney:
     """What answers cost that have come and are not counted yet: set aside until they are.
 
+    It is given back when an answer is counted, and all of a piece of work when that is over:
+    another object may have needed the same and been made first, or the piece may have failed.
+
     Args:
         account: where it is set aside.
 
@@ -19,15 +25,38 @@ class HeldMoney:
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self._held: dict[str, float] = {}
+        self._held: dict[str, dict[str, float]] = {}
+        self._ended: set[str] = set()
+        self._lock = threading.Lock()
 
     def add(self, summary: BatchSummary) -> None:
-        """What was set aside while answers were asked for."""
-        self._held |= summary.held_usd
+        """What was set aside while answers were asked for.
 
-    def give_back(self, custom_id: str) -> None:
+        Pieces that ended meanwhile need nothing any more, and what is set aside already, for
+        another object that needs the same, is not needed twice.
+        """
+        with self._lock:
+            for custom_id, cost in summary.held.items():
+                held = self._held.setdefault(cost.piece, {})
+                self.account.release(held.get(custom_id))
+                held[custom_id] = cost.usd
+            for piece in self._ended:
+                self._release_all(piece)
+            self._ended.clear()
+
+    def used(self, custom_id: str, piece: str) -> None:
         """An answer was counted."""
-        self.account.release(self._held.pop(custom_id, 0.0))
+        with self._lock:
+            self.account.release(self._held.get(piece, {}).pop(custom_id, None))
+
+    def ended(self, piece: str) -> None:
+        """A piece of work is over."""
+        with self._lock:
+            self._ended.add(piece)
+            self._release_all(piece)
+
+    def _release_all(self, piece: str) -> None:
+        self.account.release(math.fsum(self._held.pop(piece, {}).values()))
 
 
 def prepare_keys(config: PipelineConfig) -> None:

@@ -54,7 +54,7 @@ def answers_ahead(
         return
     prepare_keys(prepared.config)
     ahead = AnswersAhead(prepared, refreshing, stopped, brake)
-    with answering(AnswerBook(ahead.desk.find, awaits=False, on_use=ahead.held.give_back)):
+    with answering(AnswerBook(ahead.desk.find, awaits=False, watcher=ahead.held)):
         yield ahead.answered
 
 

@@ -17,6 +17,7 @@ from mmpart_core.config import PipelineConfig
 from mmpart_core.errors import AwaitedAnswerError, ConfigError, MMPartError
 from mmpart_core.hosted.answer_book import (
     AnswerBook,
+    AnswerCost,
     BatchRequest,
     answering,
     edition_of_answers,
@@ -56,7 +57,7 @@ class BatchSummary:
         requests: how many requests were in them.
         unanswered: how many of these have no answer; the run that follows makes them as calls.
         unsent: how many were left out because they could pass the budget.
-        held_usd: by id, what answers cost that are there, or may cost that may come yet; set aside
+        held: by id, what answers cost that are there, or may cost that may come yet; set aside
             in the account until the run that follows has used them.
     """
 
@@ -64,7 +65,7 @@ class BatchSummary:
     requests: int = 0
     unanswered: int = 0
     unsent: int = 0
-    held_usd: Mapping[str, float] = field(default_factory=dict[str, float])
+    held: Mapping[str, AnswerCost] = field(default_factory=dict[str, AnswerCost])
 
 
 def no_record(_key: str) -> Record | None:
@@ -107,24 +108,8 @@ def prefetch_answers(
         StorageError: the store cannot be used.
         CancelledError: it was stopped.
     """
-    asking = _Asking(store, desk, known, _Purse(account or Account()), is_stopped)
-    done = full = 0
-    while full < rounds:
-        wanted = asking.awaited(objects)
-        admitted = asking.purse.admit(wanted)
-        asking.unsent = len(wanted) - len(admitted)
-        if not admitted:
-            break
-        asking.sent |= {each.custom_id for each in admitted}
-        full += int(not asking.unsent)
-        batches = desk.send(admitted)
-        del wanted, admitted  # their pictures are not needed while they are waited for
-        desk.wait(batches)
-        done += 1
-    lost = {each for each in asking.sent if desk.find(each) is None}
-    return BatchSummary(
-        done, len(asking.sent), len(lost), asking.unsent, asking.purse.settled(lost)
-    )
+    purse = _Purse(account or Account())
+    return _Asking(store, desk, known, purse, is_stopped).ask(objects, rounds)
 
 
 class _Purse:
@@ -136,7 +121,7 @@ class _Purse:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._held: dict[str, float] = {}
+        self._held: dict[str, AnswerCost] = {}
 
     def admit(self, requests: Sequence[BatchRequest]) -> list[BatchRequest]:
         """The requests that the account allows, in order; the most they may cost is set aside.
@@ -148,24 +133,25 @@ class _Purse:
             left = self._account.left_usd
             if left is not None and (request.most_usd is None or request.most_usd > left):
                 break
-            self.hold(request.custom_id, request.most_usd or 0.0)
+            self.hold(request.custom_id, AnswerCost(request.piece, request.most_usd or 0.0))
             admitted.append(request)
         return admitted
 
-    def hold(self, custom_id: str, usd: float) -> None:
+    def hold(self, custom_id: str, cost: AnswerCost) -> None:
         """Set so much aside for an answer, in place of what was."""
-        change = usd - self._held.get(custom_id, 0.0)
+        before = self._held.get(custom_id)
+        change = cost.usd - (before.usd if before else 0.0)
         if change > 0:
             self._account.hold(change)
         else:
             self._account.release(-change)
-        self._held[custom_id] = usd
+        self._held[custom_id] = cost
 
-    def settled(self, lost: Iterable[str]) -> dict[str, float]:
+    def settled(self, lost: Iterable[str]) -> dict[str, AnswerCost]:
         """All that is set aside, once what will not come has been given back."""
         for custom_id in lost:
-            self.hold(custom_id, 0.0)
-        return {custom_id: usd for custom_id, usd in self._held.items() if usd > 0.0}
+            self.hold(custom_id, AnswerCost("", 0.0))
+        return {custom_id: cost for custom_id, cost in self._held.items() if cost.usd > 0.0}
 
 
 class _Asking:
@@ -177,11 +163,6 @@ class _Asking:
         known: finished records by key.
         purse: for what answers cost.
         is_stopped: asked between pieces of work.
-
-    Attributes:
-        purse: as given.
-        sent: ids of requests that were sent.
-        unsent: how many the budget did not allow.
     """
 
     def __init__(
@@ -197,19 +178,36 @@ class _Asking:
         self._known = known
         self._is_stopped = is_stopped
         self._ended: dict[tuple[str, str], Record | None] = {}
-        self.purse = purse
-        self.sent: set[str] = set()
-        self.unsent = 0
+        self._purse = purse
+        self._sent: set[str] = set()
 
-    def awaited(self, objects: Iterable[ObjectWork]) -> list[BatchRequest]:
+    def ask(self, objects: Sequence[ObjectWork], rounds: int) -> BatchSummary:
+        """Send what work awaits and wait for it, round after round; see ``prefetch_answers``."""
+        done = full = unsent = 0
+        while full < rounds:
+            wanted = self._awaited(objects)
+            admitted = self._purse.admit(wanted)
+            unsent = len(wanted) - len(admitted)
+            if not admitted:
+                break
+            self._sent |= {each.custom_id for each in admitted}
+            full += int(not unsent)
+            batches = self._desk.send(admitted)
+            del wanted, admitted  # their pictures are not needed while they are waited for
+            self._desk.wait(batches)
+            done += 1
+        lost = {each for each in self._sent if self._desk.find(each) is None}
+        return BatchSummary(done, len(self._sent), len(lost), unsent, self._purse.settled(lost))
+
+    def _awaited(self, objects: Iterable[ObjectWork]) -> list[BatchRequest]:
         """The requests that work stops for and that were not sent here."""
         with answering(AnswerBook(self._desk.find, awaits=True)) as book, spending(apart=True):
             for work in objects:
                 with edition_of_answers(work.edition):
                     self._run(work)
-        for custom_id, usd in book.used_usd.items():
-            self.purse.hold(custom_id, usd)
-        return [each for name, each in book.awaited.items() if name not in self.sent]
+        for custom_id, cost in book.used.items():
+            self._purse.hold(custom_id, cost)
+        return [each for name, each in book.awaited.items() if name not in self._sent]
 
     def _run(self, work: ObjectWork) -> None:
         plan = work.plan or self._finished(work, "plan", {"request": work.request})

@@ -7,12 +7,13 @@ know nothing of it.
 """
 
 import hashlib
+import threading
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -38,6 +39,7 @@ class BatchRequest:
         stage: whose settings these are, for messages.
         what: the work, for messages.
         most_usd: the most it may cost in a batch; None where its price is not known.
+        piece: key of the piece of work.
     """
 
     custom_id: str
@@ -47,6 +49,7 @@ class BatchRequest:
     stage: str
     what: str
     most_usd: float | None
+    piece: str = ""
 
 
 class BatchAnswer(BaseModel):
@@ -61,6 +64,32 @@ class BatchAnswer(BaseModel):
 
     status: int
     body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AnswerCost:
+    """What an answer costs, or may cost.
+
+    Attributes:
+        piece: key of the piece of work that it is for.
+        usd: dollars.
+    """
+
+    piece: str
+    usd: float
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """Hears of answers that are counted in an account."""
+
+    def used(self, custom_id: str, piece: str) -> None:
+        """An answer was counted for a piece of work."""
+        ...
+
+    def ended(self, piece: str) -> None:
+        """A piece of work is over, however it ended: no answer of it is needed any more."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -86,11 +115,11 @@ class AnswerBook:
     Args:
         find: gives the answer of a request by its id; None where it has not come.
         awaits: stop work whose answer is not there, instead of letting it call.
-        on_use: is given the id of each answer that was counted in an account.
+        watcher: hears of the answers that are used.
 
     Attributes:
         awaited: requests whose answers work was stopped for, each once.
-        used_usd: what each answer cost that was counted, by the id of its request.
+        used: what each answer cost that was counted, by the id of its request.
     """
 
     def __init__(
@@ -98,24 +127,40 @@ class AnswerBook:
         find: Callable[[str], BatchAnswer | None],
         *,
         awaits: bool,
-        on_use: Callable[[str], None] | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         self._find = find
         self._awaits = awaits
-        self._on_use = on_use
+        self._watcher = watcher
+        self._lock = threading.Lock()
         self._pictures: dict[str, str] = {}
         self.awaited: dict[str, BatchRequest] = {}
-        self.used_usd: dict[str, float] = {}
+        self.used: dict[str, AnswerCost] = {}
 
     def kept_once(self, url: str) -> str:
         """A picture's data URL; equal ones, as all parts of an object send, are one in memory."""
         return self._pictures.setdefault(url, url)
 
-    def use(self, custom_id: str, cost_usd: float) -> None:
-        """Note that an answer was counted in an account."""
-        self.used_usd[custom_id] = cost_usd
-        if self._on_use is not None:
-            self._on_use(custom_id)
+    def claim(self, custom_id: str, cost_usd: float) -> bool:
+        """Whether an answer is taken for the first time: it was paid once, so it counts once.
+
+        Work that is tried again, and another object that needs the same, have it for nothing.
+        """
+        with self._lock:
+            if custom_id in self.used:
+                return False
+            self.used[custom_id] = AnswerCost(_current_piece().key, cost_usd)
+            return True
+
+    def settle(self, custom_id: str) -> None:
+        """Note that an answer was counted in an account, where it was to be."""
+        if self._watcher is not None:
+            self._watcher.used(custom_id, _current_piece().key)
+
+    def end(self, piece: str) -> None:
+        """Note that a piece of work is over."""
+        if self._watcher is not None:
+            self._watcher.ended(piece)
 
     def look_up(
         self, endpoint: Endpoint, body: dict[str, Any], origin: CallOrigin
@@ -131,8 +176,9 @@ class AnswerBook:
             return custom_id, answer
         most = None if origin.most_usd is None else PRICE_SHARE * origin.most_usd
         self.awaited[custom_id] = BatchRequest(
-            custom_id, endpoint, body, origin.settings, origin.stage, origin.what, most
-        )
+            custom_id, endpoint, body, origin.settings, origin.stage, origin.what, most,
+            _current_piece().key,
+        )  # fmt: skip
         raise AwaitedAnswerError(
             f"{origin.what}: its answer comes with a batch; run the same command again when the "
             "batch is done"
@@ -168,14 +214,17 @@ def piece_of_work(key: Callable[[], str]) -> Generator[None]:
 
     Another seed is another key, so it gets answers of its own.
     """
-    if _book.get() is None:
+    book = _book.get()
+    if book is None:
         yield
         return
-    token = _piece.set(_Piece(key(), Counter()))
+    piece = _Piece(key(), Counter())
+    token = _piece.set(piece)
     try:
         yield
     finally:
         _piece.reset(token)
+        book.end(piece.key)
 
 
 @contextmanager
@@ -197,9 +246,13 @@ def current_book() -> AnswerBook | None:
     return _book.get()
 
 
+def _current_piece() -> _Piece:
+    return _piece.get() or _Piece("", Counter())
+
+
 def _custom_id(endpoint: str, body: dict[str, Any], base_url: str) -> str:
     sent = hashlib.sha256(canonical_json([base_url, endpoint, body]).encode()).hexdigest()
-    piece = _piece.get() or _Piece("", Counter())
+    piece = _current_piece()
     before = piece.asked[sent]
     piece.asked[sent] += 1
     edition = _edition.get()

@@ -113,7 +113,7 @@ class ModelClient:
         """Make one call; throttled, dropped and late ones are made again.
 
         Each answer is counted in the current account, whatever is in it; one that came with a batch
-        takes the place of the call, at the batch's price.
+        takes the place of the call, at the batch's price, the first time that it is taken.
 
         Args:
             send: makes the call with the SDK's client (``openai.OpenAI``); gives its answer.
@@ -159,13 +159,17 @@ class ModelClient:
         if looked.found is None:
             return None
         if looked.found.status != _DONE:
-            book.use(looked.custom_id, 0.0)
+            book.claim(looked.custom_id, 0.0)
+            book.settle(looked.custom_id)
             raise translated(status_error(looked.found), self._place(what), self._key)
         usage = read_usage(answer, self._model, self.prices)
         if usage.cost_usd is not None:
             usage = usage.model_copy(update={"cost_usd": PRICE_SHARE * usage.cost_usd})
-        current_account().book(usage)
-        book.use(looked.custom_id, usage.cost_usd or 0.0)
+        if book.claim(looked.custom_id, usage.cost_usd or 0.0):
+            current_account().book(usage)
+        else:
+            usage = usage.model_copy(update={"cost_usd": 0.0})
+        book.settle(looked.custom_id)
         return Answered(answer, usage)
 
     def _attempt(

@@ -1,10 +1,10 @@
-"""Batches and processes that died, answers that were lost, and money that waits for answers."""
+"""Batches and processes that died, and answers that were lost."""
 
 import pytest
 from strict_batches import BatchServer
 from strict_openai import dropped
 
-from mmpart_core.errors import BudgetError, TransientBackendError
+from mmpart_core.errors import TransientBackendError
 from mmpart_core.hosted.answer_book import (
     AnswerBook,
     BatchAnswer,
@@ -14,10 +14,8 @@ from mmpart_core.hosted.answer_book import (
 from mmpart_core.hosted.batch_notes import BatchNotes
 from mmpart_core.hosted.batches import BatchDesk
 from mmpart_core.hosted.client import ModelClient
-from mmpart_core.hosted.spending import spending
 from mmpart_core.storage.fsspec_store import FsspecStore
 from tests.mmpart_core.hosted.batch_questions import (
-    HALF_USD,
     ask,
     awaited,
     client,
@@ -105,31 +103,6 @@ def test_what_is_tried_again_is_asked_again(server: BatchServer, store: FsspecSt
         assert len(counter.prefetch(again)) == 1
         assert answered_by(counter, made, "one") == "to one"
     assert len(server.batches) == 2
-
-
-def test_money_for_answers_is_set_aside_until_they_are_used(
-    server: BatchServer, store: FsspecStore
-) -> None:
-    """A bound that holds batches and the calls beside them, at what answers really cost."""
-    made, counter = client(server), desk(store)
-    with spending(1.0) as account:
-        account.hold(0.25)
-        assert account.left_usd == pytest.approx(0.75)
-        with spending() as piece:
-            assert piece.left_usd == pytest.approx(0.75)
-            piece.hold(0.5)
-        assert account.left_usd == pytest.approx(0.25)
-        with pytest.raises(BudgetError, match=r"\$0.2500 of \$1.00 is left"):
-            account.reserve(0.3, "a call")
-        account.release(0.75)
-    used: list[str] = []
-    requests = awaited(waiting_book(counter), made, "one")
-    counter.prefetch(requests)
-    book = AnswerBook(counter.find, awaits=False, on_use=used.append)
-    with answering(book):
-        ask(made, "one")
-    assert used == [requests[0].custom_id]
-    assert book.used_usd == pytest.approx({used[0]: HALF_USD})
 
 
 def answered_by(counter: BatchDesk, made: ModelClient, words: str) -> str:

@@ -237,7 +237,7 @@ def test_plans_and_parts_of_objects_in_batches(
             [ObjectWork(works[0].request, works[0].config, seed=1)],
             store, counter, rounds=3, account=account,
         )  # fmt: skip
-        assert sum(poor.held_usd.values()) == pytest.approx(0.5 * OF_PLAN_USD)
+        assert sum(each.usd for each in poor.held.values()) == pytest.approx(0.5 * OF_PLAN_USD)
         assert account.left_usd == pytest.approx(0.04 - 0.5 * OF_PLAN_USD)
     assert (poor.requests, poor.unsent) == (1, 2)
     assert 0.5 * (OF_PLAN_USD + 2 * OF_EDIT_USD) > 0.04
@@ -252,7 +252,7 @@ def test_a_budget_for_what_answers_cost_is_enough_though_they_may_cost_more(
         summary = prefetch_answers(works, store, desk(store), account=account)
         assert account.left_usd == pytest.approx(0.02)
     assert (summary.requests, summary.unanswered, summary.unsent) == (6, 0, 0)
-    assert sum(summary.held_usd.values()) == pytest.approx(real)
+    assert sum(each.usd for each in summary.held.values()) == pytest.approx(real)
     assert len(server.sent()) > 2
     assert sum(len(lines) for lines in server.sent()) == 6
 
