@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
-from prefect import flow
+from prefect import flow, tags
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
+from prefect.context import FlowRunContext, TagsContext
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -22,16 +22,36 @@ from flows.dataset_job import OBJECTS_FOLDER, PreparedJob
 from flows.dataset_known import SCENE_FILE
 from flows.dataset_outcomes import OutcomeRow, row_of_error, rows_of_result
 from flows.dataset_scan import Todo
-from flows.generate_object import run_object
+from flows.embedded_server import has_pages
+from flows.generate_object import run_object, run_tags
 from flows.threaded_flow import TASK_THREADS
 from mmpart_core.errors import ConfigError, StorageError
 from mmpart_core.hosted.answer_book import edition_of_answers
 from mmpart_core.output import manifest
-from mmpart_core.output.bundle import own_files, write_bundle
+from mmpart_core.output.bundle import own_files, read_pictures, write_bundle
 from mmpart_core.output.part_facts import gather_parts
 from mmpart_core.records import ObjectRequest, ObjectResult
 from mmpart_core.storage.fsspec_store import FsspecStore
 from mmpart_core.storage.opening import open_store
+from tasks._artifacts import publish_object
+
+# A run of a hundred thousand objects shows the pictures of so many, and of so many incomplete ones:
+# pictures are kept in the server's database, where they would soon be most of it.
+PICTURED_OBJECTS = 100
+
+
+class Pictured:
+    """Whose pictures go to the server: the first objects made, and the first incomplete ones."""
+
+    def __init__(self) -> None:
+        self._left = {True: PICTURED_OBJECTS, False: PICTURED_OBJECTS}
+        self._lock = Lock()
+
+    def take(self, complete: bool) -> bool:
+        """Whether one more may be shown; called once per object, from many threads."""
+        with self._lock:
+            self._left[complete] -= 1
+            return self._left[complete] >= 0
 
 
 @dataclass(frozen=True)
@@ -43,12 +63,14 @@ class Making:
         refresh: stages that are done again.
         threads: where objects are made, one thread each.
         stopped: once set, no stage is begun.
+        pictured: whose pictures Prefect shows.
     """
 
     prepared: PreparedJob
     refresh: Sequence[str]
     threads: ThreadPoolExecutor
     stopped: Event
+    pictured: Pictured = field(default_factory=Pictured)
 
 
 class ObjectWork:
@@ -72,9 +94,16 @@ class ObjectWork:
         self.rows: list[OutcomeRow] = []
         self.fatal: BaseException | None = None
 
+    @property
+    def tags(self) -> list[str]:
+        """What its flow run can be filtered by."""
+        prepared = self._making.prepared
+        return run_tags(prepared.config, prepared.job.profile)
+
     def run(self) -> State[None]:
         """Make it, write its files, and give the state of its flow run."""
         started = time.perf_counter()
+        result = None
         try:
             with edition_of_answers(self._todo.edition):
                 result = self._made()
@@ -93,6 +122,8 @@ class ObjectWork:
             rows = [row_of_error(item.number, item.name, "failed", error, item.shown)]
             sizes = (None, None)
         self.rows = self._told(rows, sizes, time.perf_counter() - started)
+        if result is not None and rows[0].state != "skipped" and has_pages():
+            self._publish(result)
         return state_of_row(self.rows[0])
 
     def _made(self) -> ObjectResult:
@@ -105,19 +136,34 @@ class ObjectWork:
             refresh=self._making.refresh,
             probe=False,
             stopped=self._making.stopped,
+            profile=prepared.job.profile,
         )
 
     def _written(self, result: ObjectResult) -> tuple[int | None, int | None]:
         job, config = self._making.prepared.job, self._making.prepared.config
         store = open_store(self._making.prepared.store_url)
-        destination = f"{job.output.rstrip('/')}/{OBJECTS_FOLDER}/{self._todo.item.name}"
         if job.files == "all":
-            write_bundle(result, store, destination, config=config)
+            write_bundle(result, store, self._destination, config=config)
         else:
-            _write_scene(result, store, destination, self._making.prepared)
-        target = FsspecStore(destination)
+            _write_scene(result, store, self._destination, self._making.prepared)
+        target = FsspecStore(self._destination)
         scene = target.file_size(SCENE_FILE) if result.assembled is not None else None
         return scene, target.file_size(manifest.MANIFEST_FILE)
+
+    @property
+    def _destination(self) -> str:
+        output = self._making.prepared.job.output.rstrip("/")
+        return f"{output}/{OBJECTS_FOLDER}/{self._todo.item.name}"
+
+    def _publish(self, result: ObjectResult) -> None:
+        """What the server's pages show of it; its pictures where they were drawn for its files."""
+        prepared, pictured = self._making.prepared, self._making.pictured
+        drawn = prepared.job.files == "all" and pictured.take(result.complete)
+        publish_object(
+            result,
+            open_store(prepared.store_url),
+            pictures=(lambda: read_pictures(self._destination)) if drawn else None,
+        )
 
     def _told(
         self, rows: list[OutcomeRow], sizes: tuple[int | None, int | None], seconds: float
@@ -177,6 +223,21 @@ object_work: ContextVar[ObjectWork] = ContextVar("mmpart_object_work")
 work_threads: ContextVar[ThreadPoolExecutor] = ContextVar("mmpart_work_threads")
 
 
+async def make_tagged(make: Any, work: ObjectWork, name: str, image: str, parts: list[str]) -> None:
+    """Have an object made in a flow run of its own; tags come with it and cost no request.
+
+    Args:
+        make: ``make_dataset_object``, bound to a runner.
+        work: the object.
+        name: see ``make_dataset_object``.
+        image: see there.
+        parts: see there.
+    """
+    object_work.set(work)
+    with tags(*work.tags):
+        await make(name=name, image=image, parts=parts, return_state=True)
+
+
 # The values stay out of the parameters: a server would keep them for each of many thousands.
 @flow(  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
     name="dataset-object",
@@ -197,6 +258,7 @@ async def make_dataset_object(name: str, image: str, parts: list[str]) -> Any:
     Returns:
         The state of this run.
     """
-    context = contextvars.copy_context()
+    with TagsContext(current_tags=set()):  # tasks that bring tags along wait for the server's word
+        context = contextvars.copy_context()
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(work_threads.get(), context.run, object_work.get().run)

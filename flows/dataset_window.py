@@ -12,7 +12,13 @@ from prefect.context import AsyncClientContext
 from flows.dataset_attempts import Attempts
 from flows.dataset_items import request_of
 from flows.dataset_known import Known
-from flows.dataset_object import Making, ObjectWork, make_dataset_object, object_work, work_threads
+from flows.dataset_object import (
+    Making,
+    ObjectWork,
+    make_dataset_object,
+    make_tagged,
+    work_threads,
+)
 from flows.dataset_outcomes import OutcomeRow, row_of_error
 from flows.dataset_progress import Counter, DatasetListener
 from flows.dataset_scan import Todo
@@ -174,9 +180,8 @@ class Window:
             row = row_of_error(item.number, item.name, "invalid", error, item.shown)
             return [row.model_copy(update={"spent_usd": todo.spent_usd})]
         work = ObjectWork(self._making, todo, request)
-        object_work.set(work)
         parts = [entry.name for entry in item.entries]
-        await self._make_object(name=item.name, image=item.shown, parts=parts, return_state=True)
+        await make_tagged(self._make_object, work, item.name, item.shown, parts)
         if work.fatal is not None:
             self._break_off(work.fatal)
         return work.rows

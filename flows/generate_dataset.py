@@ -26,10 +26,12 @@ from flows.dataset_progress import Counter, DatasetTally, Published, dataset_lis
 from flows.dataset_scan import Scan
 from flows.dataset_table import OutcomeWriter, compact
 from flows.dataset_window import Brake, Window
+from flows.generate_object import run_tags
 from flows.threaded_flow import threaded_flow
 from mmpart_core.errors import ConfigError
 from mmpart_core.hosted.spending import spending
 from mmpart_core.storage.opening import open_store
+from tasks._artifacts import tag_flow_run
 
 _SHOWN_EVERY_S = 1.0
 
@@ -56,6 +58,7 @@ def generate_dataset(job: DatasetJob, overwrite: bool = False) -> DatasetTally:
         StorageError: the store or the output cannot be used.
     """
     prepared = check_job(job, overwrite=overwrite)
+    tag_flow_run(run_tags(prepared.config, job.profile))
     open_store(prepared.store_url).probe()
     rows = count_rows(job.source, job.limit)
     stopped = Event()

@@ -16,7 +16,9 @@ from mmpart_core import pipeline
 from mmpart_core.backends import STAGES
 from mmpart_core.config import PipelineConfig
 from mmpart_core.hosted.spending import spending
+from mmpart_core.output.bundle import draw_pictures
 from mmpart_core.records import ObjectRequest, ObjectResult, PartPlan, component_label
+from mmpart_core.storage.fsspec_store import FsspecStore
 from mmpart_core.storage.opening import open_store
 from tasks._artifacts import publish_object, tag_flow_run
 from tasks._caching import verified_results
@@ -63,9 +65,17 @@ def generate_object(
             request, config, store, seed, plan=plan, refresh=refresh, part_seeds=part_seeds,
             profile=profile,
         )  # fmt: skip
-    made = not all(run.cached for run in result.runs)  # pictures are drawn from every blob
-    publish_object(result, open_store(store), pictures=made and has_pages())
+    _publish(result, open_store(store))
     return _as_state(result)
+
+
+def _publish(result: ObjectResult, store: FsspecStore) -> None:
+    """Pictures are drawn from every blob, which takes a second or two: only of what is new."""
+    made = result.assembled is not None and not all(run.cached for run in result.runs)
+    drawn = made and has_pages()
+    publish_object(
+        result, store, pictures=(lambda: draw_pictures(result, store)) if drawn else None
+    )
 
 
 def _as_state(result: ObjectResult) -> Any:

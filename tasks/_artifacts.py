@@ -19,7 +19,6 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
 from mmpart_core.errors import StorageError
-from mmpart_core.output.bundle import draw_pictures
 from mmpart_core.records import ObjectResult, PartFailure, component_label
 from mmpart_core.storage.blob_store import blob_path
 from mmpart_core.storage.fsspec_store import FsspecStore
@@ -30,6 +29,10 @@ _QUALITY = 80
 LINK_LASTS_S = 7.0 * 24 * 3600
 PARTS, FILES, FAILURES = "object-parts", "object-files", "object-failures"
 PREVIEW, SHEET = "object-preview", "object-sheet"
+Picture = UInt8[np.ndarray, "H W 3"]
+Pictures = tuple[Picture | None, Picture | None]
+# This may be a thread of an async flow run, which Prefect would give a coroutine.
+_BLOCKING: dict[str, Any] = {"_sync": True}
 
 
 def tag_flow_run(tags: Sequence[str]) -> None:
@@ -50,37 +53,38 @@ def tag_flow_run(tags: Sequence[str]) -> None:
     _tried("the run's tags were", send)
 
 
-def publish_object(result: ObjectResult, store: FsspecStore, *, pictures: bool = True) -> None:
+def publish_object(
+    result: ObjectResult, store: FsspecStore, *, pictures: Callable[[], Pictures] | None
+) -> None:
     """Add to the flow run what came of it; a server that refuses it does not fail the run.
 
     Args:
         result: finished or not.
         store: where its artifacts are.
-        pictures: preview and sheet as well, which takes a second or two to draw.
-
-    Raises:
-        StorageError: the store cannot be read.
+        pictures: gives preview and sheet; None to leave them out.
     """
     name = result.request.name
     rows = part_rows(result)
-    _tried("its parts were", lambda: create_table_artifact(rows, key=PARTS, description=name))
+    _tried(
+        "its parts were",
+        lambda: create_table_artifact(rows, key=PARTS, description=name, **_BLOCKING),
+    )
     if result.failures:
         advice = failures_text(result.failures)
         _publish_text(advice, FAILURES, name)
-    if result.assembled is None:
-        return
-    _tried("where its files are was", lambda: _publish_text(files_text(result, store), FILES, name))
-    if pictures:
-        _tried("its pictures were", lambda: _publish_pictures(result, store))
+    if result.assembled is not None:
+        _tried(
+            "where its files are was", lambda: _publish_text(files_text(result, store), FILES, name)
+        )
+    if pictures is not None:
+        _tried("its pictures were", lambda: _publish_pictures(name, *pictures()))
 
 
-def _publish_pictures(result: ObjectResult, store: FsspecStore) -> None:
-    """Preview and sheet."""
-    name = result.request.name
-    preview, sheet = draw_pictures(result, store)
+def _publish_pictures(name: str, preview: Picture | None, sheet: Picture | None) -> None:
     if preview is not None:
         _publish_picture(preview, PREVIEW, PREVIEW_PX, f"{name}, seen by the input camera")
-    _publish_picture(sheet, SHEET, SHEET_PX, f"Image, parts, views and object of {name}")
+    if sheet is not None:
+        _publish_picture(sheet, SHEET, SHEET_PX, f"Image, parts, views and object of {name}")
 
 
 def part_rows(result: ObjectResult) -> list[dict[str, Any]]:
@@ -158,16 +162,18 @@ def _place(address: str) -> str:
 
 
 def _publish_text(text: str, key: str, said: str) -> None:
-    _tried(f"{key} was", lambda: create_markdown_artifact(text, key=key, description=said))
+    _tried(
+        f"{key} was", lambda: create_markdown_artifact(text, key=key, description=said, **_BLOCKING)
+    )
 
 
-def _publish_picture(pixels: UInt8[np.ndarray, "H W 3"], key: str, side: int, said: str) -> None:
+def _publish_picture(pixels: Picture, key: str, side: int, said: str) -> None:
     picture = Image.fromarray(pixels)
     picture.thumbnail((side, 4 * side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, format="WEBP", quality=_QUALITY)
     url = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    _tried(f"{key} was", lambda: create_image_artifact(url, key=key, description=said))
+    _tried(f"{key} was", lambda: create_image_artifact(url, key=key, description=said, **_BLOCKING))
 
 
 def _tried(what: str, publish: Callable[[], Any]) -> None:

@@ -120,6 +120,26 @@ def draw_pictures(
     return preview, sheet.draw_sheet(result, gather_parts(result), scene, preview, store)
 
 
+def read_pictures(
+    destination: str,
+) -> tuple[UInt8[np.ndarray, "PH PW 3"] | None, UInt8[np.ndarray, "H W 3"] | None]:
+    """``preview.png`` and ``sheet.png`` of a bundle that was written, as pixels.
+
+    Args:
+        destination: see ``write_bundle``.
+
+    Returns:
+        As ``draw_pictures``; None for one that is not there.
+
+    Raises:
+        StorageError: the destination cannot be read.
+    """
+    target = FsspecStore(destination)
+    found = (target.read_file(name) for name in ("preview.png", "sheet.png"))
+    preview, sheet = (None if data is None else codecs.decode_png(data, "RGB") for data in found)
+    return preview, sheet
+
+
 def _part_files(
     result: ObjectResult,
     parts: tuple[PartFacts, ...],

@@ -5,9 +5,11 @@ import io
 import json
 import logging
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from PIL import Image
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
@@ -15,12 +17,18 @@ from prefect.client.schemas.filters import (
     ArtifactFilterFlowRunId,
     FlowRunFilter,
     FlowRunFilterName,
+    FlowRunFilterParentFlowRunId,
     TaskRunFilter,
     TaskRunFilterFlowRunId,
 )
 from prefect.client.schemas.sorting import FlowRunSort
 
+from flows import dataset_object
+from flows.dataset_job import DatasetJob
+from flows.dataset_lease import read_lease
+from flows.generate_dataset import generate_dataset
 from flows.generate_object import generate_object, profile_tags
+from mmpart_core.backends import STAGES as ALL_STAGES
 from mmpart_core.progress import progress_heard, report_progress
 from mmpart_core.records import PartFailure
 from mmpart_core.storage.fsspec_store import FsspecStore
@@ -130,6 +138,48 @@ def test_pictures_and_places_of_files_are_there(finished: Any, store_url: str) -
         assert min(Image.open(io.BytesIO(data)).size) > 50
     digest = result.assembled.glb.sha256
     assert f"{store_url}/blobs/{digest[:2]}/{digest}" in found["object-files"].data
+
+
+@pytest.fixture
+def dataset(
+    journal: Any, picture: bytes, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Any, dict[str, Any]]:
+    """A data set of three, the first without its second part: its run, and its objects' by name."""
+    journal.break_down("isolate", "man")
+    monkeypatch.setattr(dataset_object, "PICTURED_OBJECTS", 1)
+    (tmp_path / "image.png").write_bytes(picture)
+    rows = [{"id": name, "image": "image.png", "components": parts}
+            for name, parts in (("a", "hat, man"), ("b", "hat"), ("c", "hat"))]  # fmt: skip
+    (tmp_path / "all.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    profile = tmp_path / "mine.yaml"
+    profile.write_text(yaml.safe_dump({stage: {"kind": "counting"} for stage in ALL_STAGES}))
+    job = DatasetJob(source=str(tmp_path / "all.jsonl"), output=str(tmp_path / "out"),
+                     profile=str(profile), store=store_url, concurrency=1)  # fmt: skip
+    generate_dataset(job=job)
+    lease = read_lease(job.place)
+    assert lease is not None
+    parent = FlowRunFilterParentFlowRunId.model_validate({"any_": [lease.flow_run]})
+    with get_client(sync_client=True) as client:
+        objects = client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent))
+        return client.read_flow_run(lease.flow_run), {run.name: run for run in objects}
+
+
+def test_each_object_of_a_data_set_is_told_of(dataset: tuple[Any, dict[str, Any]]) -> None:
+    whole, objects = dataset
+    assert {"profile:mine", "mesh:counting"} <= set(whole.tags)
+    found = {name: artifacts(run) for name, run in objects.items()}
+    told = {"object-parts", "object-files"}
+    pictures = {"object-preview", "object-sheet"}
+    assert set(found["a"]) == {*told, *pictures, "object-failures"}
+    assert set(found["b"]) == {*told, *pictures}
+    assert set(found["c"]) == told  # so that pictures never fill the database
+    assert "out of order" in found["a"]["object-failures"].data
+    hat, man, _ = json.loads(found["a"]["object-parts"].data)
+    assert (hat["state"], man["state"]) == ("made", "failed at isolate")
+    for run in objects.values():
+        assert {"profile:mine", "mesh:counting"} <= set(run.tags)
+    made = task_runs(objects["b"], 6)["b/hat/mesh"]
+    assert set(made.tags) == {"profile:mine", "stage:mesh", "backend:counting"}
 
 
 def test_links_to_an_object_store_are_signed(s3_url: str) -> None:
