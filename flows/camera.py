@@ -35,11 +35,12 @@ def parse_camera(text: str | None, default: InputView) -> InputView:
         if CAMERA_FIELDS[name] in values:
             raise ConfigError(f"--camera {quoted(text)}: {name} is there twice; {_EXAMPLE}")
         values[CAMERA_FIELDS[name]] = value
-    known = default.elevation_known or "elevation_deg" in values
+    known = {
+        "elevation_known": default.elevation_known or "elevation_deg" in values,
+        "fov_known": default.fov_known or "fov_deg" in values,
+    }
     try:
-        return InputView.model_validate(
-            {**default.model_dump(), **values, "elevation_known": known}
-        )
+        return InputView.model_validate({**default.model_dump(), **values, **known})
     except ValidationError as error:
         names = {field: name for name, field in CAMERA_FIELDS.items()}
         said = [

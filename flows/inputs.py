@@ -145,14 +145,17 @@ def _chosen_run(inputs: Inputs, planned: PlanFile | None) -> tuple[PlannedRun, s
 def _planned_view(inputs: Inputs, view: InputView, planned: PlanFile) -> InputView:
     """The view a plan was made for; another one needs another plan.
 
-    That its elevation is known, not assumed, may be said after planning.
+    That its elevation or field of view is known, not assumed, may be said after planning.
     """
     made = planned.view
     if inputs.camera is None:
         return made
-    known = made.elevation_known or view.elevation_known
-    made = made.model_copy(update={"elevation_known": known})
-    if view.model_copy(update={"elevation_known": known}) != made:
+    known = {
+        "elevation_known": made.elevation_known or view.elevation_known,
+        "fov_known": made.fov_known or view.fov_known,
+    }
+    made = made.model_copy(update=known)
+    if view.model_copy(update=known) != made:
         raise InputError(
             f"--camera '{inputs.camera}': the plan was made for azimuth={made.azimuth_deg:g},"
             f"elevation={made.elevation_deg:g},fov={made.fov_deg:g}; leave out --camera, or plan "

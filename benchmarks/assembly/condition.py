@@ -8,6 +8,7 @@ import numpy as np
 # that is assumed where nothing is known (20), and one looks from behind.
 CAMERAS_DEG = ((30.0, 12.0), (300.0, 32.0), (150.0, 2.0))
 ASSUMED_DEG = 20.0
+FOV_DEG = 30.0
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Condition:
         warp_px: the whole object's views are displaced by a smooth field of this size, in pixels
             of a 320 px view.
         assumed_deg: the elevation that is assumed, drawn between these.
+        fov_deg: true field of view of the input camera, drawn between these; the assumed one stays.
         cut: visible pixels are lost outside a wrong box, off by up to this share of the part.
     """
 
@@ -36,6 +38,7 @@ class Condition:
     gain: tuple[float, float] = (1.0, 1.0)
     warp_px: float = 0.0
     assumed_deg: tuple[float, float] = field(default=(ASSUMED_DEG, ASSUMED_DEG))
+    fov_deg: tuple[float, float] = (FOV_DEG, FOV_DEG)
     cut: float = 0.0
 
     def drawn(self, random: np.random.Generator) -> float:
@@ -54,6 +57,7 @@ CONDITIONS = {
         Condition("relit", gain=(0.75, 1.25)),
         Condition("warped", warp_px=4.0),
         Condition("elevation", assumed_deg=(-10.0, 50.0)),
+        Condition("lens", fov_deg=(15.0, 60.0)),
         Condition("boxes", cut=0.2),
         Condition(
             "all",

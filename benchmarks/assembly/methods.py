@@ -64,6 +64,7 @@ def by_truth_recolored(scene: Scene, seed: int) -> Assembly:
 NAMED: dict[str, Method] = {
     "layout": by_layout(),
     "one-image": by_layout(use_whole_views=False),
+    "lens-assumed": by_layout(field_of_view="given"),
     "no-refinement": by_layout(fine_sweeps=0),
     "no-contact": by_layout(keep_contact=False),
     "one-image-no-contact": by_layout(use_whole_views=False, keep_contact=False),

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from benchmarks.assembly.condition import Condition
+from benchmarks.assembly.condition import FOV_DEG, Condition
 from mmpart_core.assemble.protocol import AssemblyTask, PartEvidence
 from mmpart_core.geometry import cameras, transforms, truth_scene
 from mmpart_core.geometry.posed_views import PosedViews
@@ -17,7 +17,7 @@ from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.geometry.truth_scene import TruthGeometry
 from mmpart_core.records import Camera, InputView
 
-SOURCE_PX, VIEW_PX, FOV_DEG = 640, 320, 30.0
+SOURCE_PX, VIEW_PX = 640, 320
 _MARGIN = 1.1  # of the framed square around a foreground, about as the planner's
 # Makes the mesh that assembly is given from the true one; object, node and azimuth name it.
 MeshSource = Callable[[TriangleMesh, str, str, float], TriangleMesh]
@@ -89,7 +89,9 @@ def scene_of(
     """``make_scene`` of an object in memory."""
     azimuth, elevation = view_deg
     random = np.random.default_rng([seed, round(azimuth), *object_id.encode()])
-    camera = cameras.orbit_camera(azimuth, elevation, FOV_DEG, SOURCE_PX)
+    low, high = condition.fov_deg
+    fov = low if low == high else float(random.uniform(low, high))
+    camera = cameras.orbit_camera(azimuth, elevation, fov, SOURCE_PX)
     source = truth.render_scene.render(camera)
     parts: list[PartEvidence] = []
     shares: list[float] = []

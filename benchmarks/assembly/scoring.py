@@ -7,6 +7,7 @@ import numpy as np
 from benchmarks.assembly.scenes import Scene
 from evaluation import functional
 from mmpart_core.assemble import compose
+from mmpart_core.assemble.input_camera import fov_of
 from mmpart_core.assemble.protocol import Assembly
 from mmpart_core.geometry import cameras, transforms
 from mmpart_core.geometry.render import RenderScene
@@ -35,6 +36,7 @@ def score_scene(scene: Scene, assembly: Assembly) -> list[dict[str, Any]]:
     differences = _colors(made, true)
     whole = {
         "elevation_error": _elevation(scene, assembly) - scene.elevation_deg,
+        "fov_error": _fov(scene, assembly),
         "pen": _penetration(made),
         "pen_true": _penetration(true),
         "around": overlaps[1],
@@ -102,6 +104,10 @@ def _used(mesh: TriangleMesh) -> np.ndarray:
 def _elevation(scene: Scene, assembly: Assembly) -> float:
     pose = assembly.world_from_object @ transforms.to_array(scene.task.camera.world_from_camera)
     return float(np.rad2deg(np.arcsin(pose[2, 2] / np.linalg.norm(pose[:3, 2]))))
+
+
+def _fov(scene: Scene, assembly: Assembly) -> float:
+    return fov_of(assembly.camera or scene.task.camera) - fov_of(scene.camera)
 
 
 def _outlines(

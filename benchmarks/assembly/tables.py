@@ -17,7 +17,7 @@ def line(row: dict[str, Any]) -> str:
         f"{row['condition']:<10} {row['method']:<10} {name:<48} seen {100 * row['share']:3.0f} % "
         f"iou {row['iou']:.3f} centroid {row['centroid']:5.2f} scale {row['scale']:5.2f} "
         f"F {row['f_05']:.2f} outline {row['outline']:.2f} color {row['color']:.1f} "
-        f"elevation {row['elevation_error']:+.1f} "
+        f"elevation {row['elevation_error']:+.1f} fov {row['fov_error']:+.1f} "
         f"pen {row['pen']:.2f}/{row['pen_true']:.2f} {row['seconds']:.1f} s {row['warnings']}"
     )
 
@@ -27,8 +27,9 @@ def report(rows: Sequence[dict[str, Any]]) -> str:
     lines = [
         "| condition | method | parts | bbox IoU | median | < .5 | centroid % median (p90) "
         "| scale % median (p90) | F(0.05) | outline | color | around | elevation deg median (p90) "
+        "| field of view deg median (p90) "
         "| pen % (truth's) | CPU s / object | IoU of hidden parts (n) |",
-        "|---" * 16 + "|",
+        "|---" * 17 + "|",
     ]
     for condition, method in dict.fromkeys((row["condition"], row["method"]) for row in rows):
         mine = [row for row in rows if (row["condition"], row["method"]) == (condition, method)]
@@ -59,7 +60,7 @@ def _summary(condition: str, method: str, rows: list[dict[str, Any]]) -> str:
         return np.array([float(row[column]) for row in among])
 
     iou, centroid, scale = (of(column, counted) for column in ("iou", "centroid", "scale"))
-    elevation = np.abs(of("elevation_error", scenes))
+    elevation, fov = (np.abs(of(f"{name}_error", scenes)) for name in ("elevation", "fov"))
     hidden = f"{np.mean(others):.3f} ({len(others)})" if others else "-"
     return (
         f"| {condition} | {method} | {len(counted)} | **{iou.mean():.3f}** | {np.median(iou):.3f} "
@@ -69,6 +70,7 @@ def _summary(condition: str, method: str, rows: list[dict[str, Any]]) -> str:
         f"| {np.nanmean(of('color', counted)):.2f} "
         f"| {of('around', scenes).mean():.3f} "
         f"| {np.median(elevation):.1f} ({np.quantile(elevation, 0.9):.1f}) "
+        f"| {np.median(fov):.1f} ({np.quantile(fov, 0.9):.1f}) "
         f"| {np.nanmean(of('pen', scenes)):.2f} ({np.nanmean(of('pen_true', scenes)):.2f}) "
         f"| {of('seconds', scenes).mean():.1f} | {hidden} |"
     )

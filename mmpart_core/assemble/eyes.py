@@ -33,6 +33,7 @@ class Eye:
         label: number of the part that is seen; ``raster.UNKNOWN``, or ``raster.NO_PART``
             where it is none.
         area: squared object units that one pixel stands for, times the picture's weight.
+        zoom: pixels along a side for each pixel of the image that it was cut from.
     """
 
     camera: Camera
@@ -41,6 +42,7 @@ class Eye:
     missing: Float[np.ndarray, "H W"]
     label: Int[np.ndarray, "H W"]
     area: float
+    zoom: float = 1.0
 
     @property
     def vector(self) -> Float[np.ndarray, "15"]:
@@ -48,9 +50,12 @@ class Eye:
         return camera_vector(self.camera)
 
     def seen_by(self, camera: Camera) -> "Eye":
-        """The same picture taken by a camera elsewhere, with the same lens."""
-        moved = self.camera.model_copy(update={"world_from_camera": camera.world_from_camera})
-        return replace(self, camera=moved)
+        """The same picture, cut from what a camera elsewhere or with another lens took."""
+        moved = {
+            "world_from_camera": camera.world_from_camera,
+            "focal_px": camera.focal_px * self.zoom,
+        }
+        return replace(self, camera=self.camera.model_copy(update=moved))
 
 
 def camera_vector(camera: Camera) -> Float[np.ndarray, "15"]:
@@ -174,7 +179,8 @@ def part_eye(
     picture, alpha, crop = window(rgba, camera, box, side_px)
     if not alpha.any():
         return None
-    return make_eye(picture, alpha, crop.camera, eye_distance(camera), weight)
+    eye = make_eye(picture, alpha, crop.camera, eye_distance(camera), weight)
+    return replace(eye, zoom=crop.factor)
 
 
 def input_eye(
@@ -196,8 +202,9 @@ def input_eye(
     for index, mask in enumerate(visible):
         label[crop.sample(mask)] = index
     label[~alpha] = UNKNOWN
-    return make_eye(picture, alpha, crop.camera, eye_distance(camera), 1.0, label,
-                    complete=completeness(foreground, visible))  # fmt: skip
+    eye = make_eye(picture, alpha, crop.camera, eye_distance(camera), 1.0, label,
+                   complete=completeness(foreground, visible))  # fmt: skip
+    return replace(eye, zoom=crop.factor)
 
 
 def completeness(

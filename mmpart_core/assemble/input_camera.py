@@ -10,6 +10,12 @@ from mmpart_core.geometry import cameras, transforms
 from mmpart_core.records import Camera
 
 
+def fov_of(camera: Camera) -> float:
+    """Angle in degrees under which a camera sees the unit sphere's diameter at its centre."""
+    distance = -float(camera_center(camera)[2])
+    return float(2.0 * np.rad2deg(np.arctan(1.0 / distance)))
+
+
 def elevation_of(camera: Camera) -> float:
     """Angle of a camera's viewing axis below the horizontal plane, in degrees."""
     backward = transforms.to_array(camera.world_from_camera)[:3, 2]
@@ -26,12 +32,16 @@ class InputPose:
             object frame; 0 where they are one.
         right: translation of that frame in camera axes, object units.
         up: the same, upward.
+        log_distance: logarithm of how many times as far from the object's middle the camera stands
+            as assumed; its lens is longer by as much, so that the middle keeps its size in the
+            image. What changes is how much larger near things look: the field of view.
     """
 
     elevation_deg: float
     log_scale: float = 0.0
     right: float = 0.0
     up: float = 0.0
+    log_distance: float = 0.0
 
     def changed(self, name: str, change: float) -> "InputPose":
         """The pose with one of its numbers changed."""
@@ -39,7 +49,19 @@ class InputPose:
 
     def object_camera(self, given: Camera) -> Camera:
         """The camera in its own object frame: the given one, tilted about the object's centre."""
-        return cameras.camera_in_frame(given, tilt(given, self.elevation_deg))
+        return cameras.camera_in_frame(self.lens(given), tilt(given, self.elevation_deg))
+
+    def lens(self, given: Camera) -> Camera:
+        """The given camera farther away with a longer lens, or nearer with a shorter one."""
+        factor = float(np.exp(self.log_distance))
+        pose = transforms.to_array(given.world_from_camera).copy()
+        pose[:3, 3] += (1.0 - factor) * camera_center(given)[2] * pose[:3, 2]
+        return given.model_copy(
+            update={
+                "focal_px": given.focal_px * factor,
+                "world_from_camera": transforms.to_tuple(pose),
+            }
+        )
 
     def object_from_frame(self, given: Camera) -> Float[np.ndarray, "4 4"]:
         """Similarity without rotation into the camera's object frame."""

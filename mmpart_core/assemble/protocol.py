@@ -119,6 +119,10 @@ class Assembly:
             as well; None where it was not estimated.
         overlap_pct: shared volume in % of the smaller part, mean over pairs of closed parts, before
             and after parts were cut; None where they were not.
+        camera: the input camera in the object frame, where its field of view was estimated; None
+            where it is the task's.
+        fov_uncertainty_deg: how far apart fields of view lie that fit about as well; None where it
+            was not estimated.
     """
 
     placed: tuple[PlacedPart, ...]
@@ -126,6 +130,8 @@ class Assembly:
     warnings: tuple[str, ...] = ()
     elevation_uncertainty_deg: float | None = None
     overlap_pct: tuple[float, float] | None = None
+    camera: Camera | None = None
+    fov_uncertainty_deg: float | None = None
 
 
 @runtime_checkable

@@ -19,6 +19,12 @@ class Settings(BackendSettings):
         description="Elevation of the input camera: estimated by drawing the parts, taken as the "
         "request gives it, or 'auto': estimated unless the request says that it is known.",
     )
+    field_of_view: Literal["auto", "estimate", "given"] = Field(
+        default="auto",
+        description="Field of view of the input camera: estimated by views of the whole object, "
+        "taken as the request gives it, or 'auto': estimated unless the request says that it is "
+        "known. Without such views it is the request's.",
+    )
     use_whole_views: bool = Field(
         default=True, description="Use views of the whole object as evidence, where there are any."
     )

@@ -51,7 +51,8 @@ def assemble_object(
     task = _task(request, plan, isolated, meshes, whole_views, store)
     assembly = backend.assemble(task, seed)
     checks.check_assembly(assembly, task)
-    camera = cameras.camera_in_frame(plan.camera, assembly.world_from_object)
+    seen_by = assembly.camera or plan.camera
+    camera = cameras.camera_in_frame(seen_by, assembly.world_from_object)
     composed = compose.compose(task, assembly, camera)
     return AssembledObject(
         glb=glb.put_scene(store, composed.nodes),
@@ -62,6 +63,7 @@ def assemble_object(
         preview=codecs.put_image(store, composed.preview),
         warnings=assembly.warnings,
         elevation_uncertainty_deg=assembly.elevation_uncertainty_deg,
+        fov_uncertainty_deg=assembly.fov_uncertainty_deg,
         uncut=glb.put_scene(store, composed.uncut) if composed.uncut else None,
         overlap_pct=assembly.overlap_pct,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from mmpart_core.assemble import album, composition, eyes, outline_fit, reshape
 from mmpart_core.assemble.album import Album, Desk
 from mmpart_core.assemble.composition import Composition
 from mmpart_core.assemble.facets import Facets
-from mmpart_core.assemble.input_camera import InputPose
+from mmpart_core.assemble.input_camera import InputPose, fov_of
 from mmpart_core.assemble.joint_search import Axes, JointSearch
 from mmpart_core.assemble.outline_fit import OutlinePart
 from mmpart_core.assemble.protocol import AssemblyTask
@@ -24,6 +24,10 @@ from mmpart_core.records import Camera
 
 # Halvings of the steps of the input camera; by hand.
 _INPUT_HALVINGS = 5
+# Logarithm of how many times nearer or farther the camera may stand than assumed: for 30 degrees,
+# fields of view from 13 to 63. So many are tried to see which fit about as well as the best: those
+# of a cost that near it, of the way to the median.
+_FARTHEST, _LENSES, _NEARLY = 0.83, 25, 0.1
 _EVERY = 2  # of the depths are tried among other parts
 _RESHAPINGS = 2
 _TRIED = 2  # local minima of depth that are refined
@@ -72,6 +76,8 @@ class Witnessed:
         spread: per part, how far apart depths of nearly the same energy lie, object units.
         overlap: of the parts' outline with the views', IoU, mean over views.
         shapes: of each, what it was turned and stretched by.
+        fov_spread_deg: how far apart fields of view of the input camera lie that fit about as well;
+            None where it was not searched.
         undone: parts that are left at their first guess, which the pictures like better.
     """
 
@@ -81,6 +87,7 @@ class Witnessed:
     overlap: float
     shapes: tuple[Reshaping, ...]
     undone: frozenset[int]
+    fov_spread_deg: float | None
 
 
 class WitnessedPlacement:
@@ -149,8 +156,9 @@ class WitnessedPlacement:
         undone = tuple(_undo_if_worse(made, index, first[index]) for index in self._order)
         kept = frozenset(index for index, back in zip(self._order, undone, strict=True) if back)
         return Witnessed(
-            made.poses, self._input, tuple(self._spread), made.overlap(), tuple(self._shapes), kept
-        )
+            made.poses, self._input, tuple(self._spread), made.overlap(), tuple(self._shapes), kept,
+            self._fov_spread(made, fine) if "log_distance" in plan.free else None,
+        )  # fmt: skip
 
     def _witnesses(self, size_px: int, parts: list[Facets]) -> Witnesses | None:
         return make_witnesses(self._task, self._views, size_px, self._weights, parts)
@@ -245,8 +253,18 @@ class WitnessedPlacement:
             steps = {name: step / 2.0 for name, step in steps.items()}
         self._input = best
 
+    def _fov_spread(self, made: Composition, pictures: Witnesses) -> float:
+        """How far apart fields of view lie whose cost is near the least, degrees."""
+        steps = np.linspace(-_FARTHEST, _FARTHEST, _LENSES)
+        poses = [replace(self._input, log_distance=float(step)) for step in steps]
+        costs = np.array([self._input_cost(made, pictures, pose) for pose in poses])
+        least = self._input_cost(made, pictures, self._input)
+        close = costs <= least + _NEARLY * (np.median(costs) - least)
+        fovs = [fov_of(pose.lens(self._task.camera)) for pose in poses]
+        return float(np.ptp(np.array(fovs)[close])) if close.any() else 0.0
+
     def _input_cost(self, made: Composition, pictures: Witnesses, pose: InputPose) -> float:
-        if abs(pose.elevation_deg) > 85.0:
+        if abs(pose.elevation_deg) > 85.0 or abs(pose.log_distance) > _FARTHEST:
             return np.inf
         camera = pose.camera(self._task.camera)
         made.move_eye(0, pictures.source.seen_by(camera))

@@ -241,6 +241,7 @@ def _assembly(result: ObjectResult) -> dict[str, Any] | None:
         "color_error": made.color_error,
         "camera": made.camera.model_dump(mode="json"),
         "elevation_uncertainty_deg": made.elevation_uncertainty_deg,
+        "fov_uncertainty_deg": made.fov_uncertainty_deg,
         "overlap_pct": _overlap(made),
         "frame": "+Z up, right-handed; GLB files are +Y up with the front at +Z",
     }

@@ -84,17 +84,19 @@ class InputView(Record):
         elevation_deg: angle of the camera above the horizontal plane.
         elevation_known: the user said so, or drew the image; not the default's assumption.
         fov_deg: field of view across the framed square around the object.
+        fov_known: as ``elevation_known``.
     """
 
     azimuth_deg: float = 0.0
     elevation_deg: float = Field(default=20.0, gt=-90.0, lt=90.0)
     elevation_known: bool = False
     fov_deg: float = Field(default=30.0, gt=1.0, lt=120.0)
+    fov_known: bool = False
 
 
 # A known scene has a front of its own. Where nothing else is said it is drawn from beside and
 # above its front, where an image shows most of an object.
-TRUTH_VIEW = InputView(azimuth_deg=30.0, elevation_deg=20.0, elevation_known=True)
+TRUTH_VIEW = InputView(azimuth_deg=30.0, elevation_deg=20.0, elevation_known=True, fov_known=True)
 
 
 class TruthScene(Record):

@@ -110,6 +110,7 @@ class AssembledObject(Record):
         warnings: what the user should know.
         elevation_uncertainty_deg: how far apart elevations of the input camera lie that fit about
             as well; None where it was not estimated.
+        fov_uncertainty_deg: the same of its field of view.
         uncut: the same nodes before overlaps were cut away; None where nothing was cut.
         overlap_pct: shared volume in % of the smaller part, mean over pairs of closed parts, before
             and after overlaps were cut away; None where they were not.
@@ -123,5 +124,6 @@ class AssembledObject(Record):
     preview: ImageRef
     warnings: tuple[str, ...] = ()
     elevation_uncertainty_deg: float | None = None
+    fov_uncertainty_deg: float | None = None
     uncut: MeshRef | None = None
     overlap_pct: tuple[float, float] | None = None

@@ -53,6 +53,7 @@ class _Found:
     spread: tuple[float, ...]
     shapes: tuple[Reshaping, ...]
     warnings: tuple[str, ...] = ()
+    fov_spread_deg: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ class _Elevation:
 
 
 class LayoutAssembler:
-    """Finds the input camera's elevation, then all parts' scale and position together."""
+    """Finds the input camera, then all parts' scale and position together."""
 
-    VERSION: ClassVar[str] = "8"
+    VERSION: ClassVar[str] = "9"
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -107,6 +108,8 @@ class LayoutAssembler:
             (*elevation.warnings, *found.warnings),
             elevation.spread_deg,
             overlap,
+            found.input_pose.lens(task.camera),
+            found.fov_spread_deg,
         )
 
     def _placed(
@@ -170,6 +173,10 @@ class LayoutAssembler:
             return None
         start = InputPose(elevation.deg)
         free = {} if elevation.spread_deg is None else {"elevation_deg": 1.0}
+        known = task.view.fov_known or task.truth is not None
+        wanted = self.settings.field_of_view
+        if wanted == "estimate" or (wanted == "auto" and not known):
+            free |= {"log_distance": 0.2}
         if not task.whole_frame_known:
             start = whole_frame.framed_start(views, task.camera, task.foreground, elevation.deg)
             free |= {"log_scale": 0.02, "right": 0.02, "up": 0.02}
@@ -195,6 +202,7 @@ class LayoutAssembler:
             made.spread,
             made.shapes,
             placement_notes.frame_warnings(scale, made.overlap),
+            made.fov_spread_deg,
         )
 
     def _by_image(

@@ -26,6 +26,7 @@ def make_task(
     known: bool = True,
     shown_only: bool = False,
     names: Sequence[str] | None = None,
+    fov_deg: float = FOV_DEG,
 ) -> AssemblyTask:
     """The task that perfect earlier stages would give for a known scene.
 
@@ -37,9 +38,10 @@ def make_task(
         known: give the known scene along with it.
         shown_only: leave out parts that the source does not show.
         names: the parts; all of them when None.
+        fov_deg: true field of view of the input camera; the task's own stays.
     """
     camera = cameras.orbit_camera(0.0, ELEVATION_DEG, FOV_DEG, size_px)
-    scene_camera = cameras.orbit_camera(azimuth_deg, ELEVATION_DEG, FOV_DEG, size_px)
+    scene_camera = cameras.orbit_camera(azimuth_deg, ELEVATION_DEG, fov_deg, size_px)
     source = truth.render_scene.render(scene_camera)
     parts = []
     for name in names or truth.names:

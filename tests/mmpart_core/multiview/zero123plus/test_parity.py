@@ -54,7 +54,7 @@ def differences(bench: Any, parts: dict[str, Any], image: Any, **given: Any) -> 
 @pytest.mark.parametrize("case", CASES)
 def test_agrees_with_the_restatement(bench: Any, components: Any, case: str) -> None:
     image = speckled(80, 64, 3)
-    assert max(differences(bench, components, image, **{**PLAIN, **CASES[case]})) < 1e-5
+    assert max(differences(bench, components, image, **{**PLAIN, **CASES[case]})) < 5e-5
 
 
 @pytest.mark.parametrize("case", [{}, {"guidance": 1.0}, {"num_images": 2, "steps": 2}])
