@@ -23,6 +23,10 @@ install_import_hook(["mmpart_core", "evaluation"], "beartype.beartype")
 
 import pytest
 
+from tests.prefect_server import prefect, prefect_home, prefect_server
+
+__all__ = ["prefect", "prefect_home", "prefect_server"]
+
 collect_ignore = ["packages", "mmpart_core/output/blender_import.py"]
 
 PACKAGES = Path(__file__).resolve().parent / "packages"

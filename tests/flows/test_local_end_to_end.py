@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 from mmpart_core.storage import codecs, glb
-from tests.flows.conftest import flows_on_server
+from tests.prefect_server import flows_on_server
 
 pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.slow]
 

@@ -16,10 +16,7 @@ from studio.library import ObjectLibrary
 from studio.objects import ComponentRow, Draft, KeptObject
 from studio.work import first_tries, write_files
 from tasks._caching import blob_refs
-from tests.flows.conftest import prefect, prefect_home, prefect_server
 from tests.mmpart_core.output.conftest import ResultBuilder, lamp_parts
-
-__all__ = ["prefect", "prefect_home", "prefect_server"]
 
 HOST = "http://127.0.0.1:7860"
 NAMES = ["foot", "stem", "globe <b>"]

@@ -19,7 +19,7 @@ from mmpart_core.storage.fsspec_store import FsspecStore
 from studio.app import create_app
 from studio.library import ObjectLibrary
 from studio.objects import KeptObject
-from tests.flows.conftest import flows_on_server
+from tests.prefect_server import flows_on_server
 from tests.studio.conftest import HOST
 from tests.studio.test_journey import COARSE, EXAMPLE
 

@@ -20,7 +20,7 @@ from mmpart_core.storage.fsspec_store import FsspecStore
 from studio.library import ObjectLibrary
 from studio.objects import ComponentRow, Draft
 from studio.suggesting import rows_of
-from tests.flows.conftest import flows_on_server
+from tests.prefect_server import flows_on_server
 
 pytestmark = pytest.mark.xdist_group("prefect")
 Browse = Callable[..., TestClient]
