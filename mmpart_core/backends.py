@@ -203,14 +203,15 @@ def describe(backend: Backend) -> str:
 
 
 def open_backend(stage: StageName, kind: str, settings: dict[str, Any]) -> Any:
-    """The opened back-end, one per process and settings.
+    """The opened back-end, one per process, settings, and content of files that settings name.
 
     Raises:
         UnknownBackendError, ConfigError: as ``check_settings``.
         MissingDependencyError, ConfigError: it cannot be used here.
     """
     checked = check_settings(stage, kind, settings)
-    identity = (stage, kind, json.dumps(checked.model_dump(mode="json"), sort_keys=True))
+    given = [checked.model_dump(mode="json"), checked.key_settings()]
+    identity = (stage, kind, json.dumps(given, sort_keys=True))
     with _open_lock:
         if identity not in _opened:
             instance = find_module(stage, kind).BACKEND(checked)

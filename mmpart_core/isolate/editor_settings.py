@@ -1,10 +1,11 @@
 """Settings that every isolator on an image-edit model has: tries, background removal, limits."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from mmpart_core.isolate.check_settings import CheckSettings
+from mmpart_core.weight_files import content_of
 
 
 class EditorSettings(CheckSettings):
@@ -33,7 +34,8 @@ class EditorSettings(CheckSettings):
     )  # fmt: skip
     matting_path: str = Field(
         default="",
-        description="ONNX file of a '_custom' matting model; its licence is yours to see to.",
+        description="ONNX file of a '_custom' matting model; its licence is yours to see to. A "
+        "stored result is found again by the file's content, wherever it lies.",
     )
     min_confidence: float = Field(
         default=0.5,
@@ -68,3 +70,8 @@ class EditorSettings(CheckSettings):
     max_turn_deg: float = Field(
         default=8.0, ge=0.0, le=45.0, description="Likewise how much it may turn it in the image."
     )
+
+    def key_settings(self) -> dict[str, Any]:
+        """See ``BackendSettings``; a matting model's file counts by what is in it."""
+        given = super().key_settings()
+        return {**given, "matting_path": content_of(self.matting_path)}

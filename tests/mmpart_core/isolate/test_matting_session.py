@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmpart_core.backends import open_backend
+from mmpart_core.config import BackendChoice
 from mmpart_core.errors import ConfigError, MissingDependencyError
 from mmpart_core.isolate.background_removal import remove_background
 from mmpart_core.isolate.editor_settings import EditorSettings
 from mmpart_core.isolate.matting_session import LICENCES, open_matting
+from mmpart_core.stages import work_key
 
 ROOT = Path(__file__).resolve().parents[3]
 SIDES = {"u2net_custom": 320, "dis_custom": 1024}
@@ -90,6 +93,38 @@ def test_every_model_that_can_be_named_is_one_of_the_package(onnx: Any) -> None:
     from rembg.sessions import sessions_names  # pyright: ignore[reportMissingImports]
 
     assert set(LICENCES) <= set(sessions_names)
+
+
+def key_of(path: Path) -> str:
+    choice = BackendChoice(
+        kind="openai", settings={"matting_model": "u2net_custom", "matting_path": str(path)}
+    )
+    return work_key("isolate", {}, choice, 0)
+
+
+def test_a_network_counts_by_its_content_wherever_it_lies(tmp_path: Path) -> None:
+    """What was cut out by another network is made again, though its file has the same name."""
+    one, two = tmp_path / "one.onnx", tmp_path / "two.onnx"
+    one.write_bytes(b"first")
+    two.write_bytes(b"first")
+    before = key_of(one)
+    assert key_of(two) == before
+    one.write_bytes(b"other")  # as long as before
+    assert key_of(one) != before
+    assert key_of(tmp_path / "absent.onnx") != before
+
+
+def test_a_process_that_goes_on_opens_the_network_that_is_there(
+    onnx: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MMPART_TEST_KEY", "none")
+    path = network(onnx, tmp_path / "red.onnx", 320, 1.0)
+    given = {"matting_model": "u2net_custom", "matting_path": str(path),
+             "api_key_variable": "MMPART_TEST_KEY"}  # fmt: skip
+    first = open_backend("isolate", "openai", given)
+    assert open_backend("isolate", "openai", given) is first
+    network(onnx, path, 320, 0.5)
+    assert open_backend("isolate", "openai", given) is not first
 
 
 @pytest.mark.parametrize("path", ["", "absent.onnx"])
