@@ -1,6 +1,7 @@
 """What a run may spend: the option, and profiles that cannot be held to it."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from mmpart_core import backends
@@ -34,10 +35,17 @@ def parse_max_cost(text: Any) -> float:
     return dollars
 
 
-def hosted_models(config: PipelineConfig) -> list[tuple[StageName, HostedModel]]:
-    """The hosted models that a profile's stages call."""
+def hosted_models(
+    config: PipelineConfig, stages: Sequence[StageName] = backends.STAGES
+) -> list[tuple[StageName, HostedModel]]:
+    """The hosted models that a profile's stages call.
+
+    Args:
+        config: the profile.
+        stages: which of its stages.
+    """
     found: list[tuple[StageName, HostedModel]] = []
-    for stage in backends.STAGES:
+    for stage in stages:
         choice = config.choice(stage)
         settings = backends.check_settings(stage, choice.kind, choice.settings)
         for model in hosted_settings.hosted_models(settings):
@@ -54,7 +62,24 @@ def check_priced(config: PipelineConfig, max_cost_usd: float | None) -> None:
     if max_cost_usd is None:
         return
     _check_where_calls_are(config, f"--max-cost {max_cost_usd:g}")
-    for stage, model in hosted_models(config):
+    check_prices(hosted_models(config), max_cost_usd)
+
+
+def check_prices(
+    models: Sequence[tuple[StageName, HostedModel]], max_cost_usd: float | None
+) -> None:
+    """Refuse a budget for models whose price is not known.
+
+    Args:
+        models: from ``hosted_models``.
+        max_cost_usd: the budget; None for none.
+
+    Raises:
+        ConfigError: such a model; says which settings give its price.
+    """
+    if max_cost_usd is None:
+        return
+    for stage, model in models:
         if prices_of(model.name, model.settings) is None:
             place = f"{stage}.{model.prefix}"
             raise ConfigError(

@@ -3,13 +3,14 @@
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
 import yaml
 from rich.console import Console
 
-from flows.budget import check_priced
+from flows.budget import check_prices, hosted_models
 from flows.cli_options import MaxCost, RunSeed, Settings, Store
 from flows.cli_prefect import import_prefect
 from flows.cli_run import errors_end, running
@@ -49,8 +50,8 @@ def suggest(
         config = find_config(profile, tuple(settings or ()))
         check_suggests(config.plan.kind)
         backends.check_usable("plan", config.plan.kind, config.plan.settings)
-        check_priced(config, max_cost)
-        _check_new(output)
+        check_prices(hosted_models(config, ("plan",)), max_cost)
+        _check_writable(output)
         url = store if store is not None else os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
         check_store_address(url)
         pixels = read_image(image, config.input.max_side_px)
@@ -91,24 +92,43 @@ def list_text(found: Suggestions) -> str:
     )
 
 
-def _check_new(output: Path | None) -> None:
-    if output is not None and output.exists():
+def _check_writable(output: Path | None) -> None:
+    """Refuse a file that cannot be made, before anything is paid.
+
+    Raises:
+        ConfigError: it is there already, or its folder cannot be written.
+    """
+    if output is None:
+        return
+    if output.exists():
         raise ConfigError(
             f"--output '{output}': is there already, a new file expected; choose another name, or "
             "leave it out to see the list first"
         )
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise _not_writable(output, error) from error
 
 
 def _write(found: Suggestions, output: Path | None, console: Console) -> None:
+    """Write the list; on stdout where the file cannot be written any more: it was paid for."""
     text = list_text(found)
     if output is None:
         sys.stdout.write(text)
         return
     with errors_end(console):
         try:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            output.write_text(text, encoding="utf-8")
+            with output.open("x", encoding="utf-8") as file:
+                file.write(text)
         except OSError as error:
-            raise ConfigError(
-                f"--output '{output}': cannot be written ({error.strerror}); choose another place"
-            ) from error
+            sys.stdout.write(text)
+            raise _not_writable(output, error) from error
+
+
+def _not_writable(output: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"--output '{output}': cannot be written ({error.strerror}); choose another place"
+    )

@@ -65,6 +65,38 @@ def test_without_a_file_it_is_on_stdout(ask: Any, tmp_path: Path) -> None:
     assert [entry.name for entry in read_components(listed)] == ["red square", "blau: 蓝"]
 
 
+@pytest.mark.usefixtures("prefect")
+def test_a_list_that_was_paid_for_is_not_lost(
+    ask: Any, tmp_path: Path, model_server: ModelServer
+) -> None:
+    """A place that cannot be written is found before the call; one that is lost meanwhile, told."""
+    (tmp_path / "file").write_text("")
+    done = ask("--output", tmp_path / "file" / "components.yaml")
+    assert done.exit_code == 2
+    assert "cannot be written" in done.stderr
+    assert model_server.requests == []
+
+    def taken(request: Any) -> Any:
+        (tmp_path / "components.yaml").write_text("somebody else's")
+        return response(ANSWER)
+
+    model_server.answer("/responses", taken)
+    late = ask("--output", tmp_path / "components.yaml")
+    assert late.exit_code == 2
+    assert "cannot be written (File exists)" in late.stderr
+    assert (tmp_path / "components.yaml").read_text() == "somebody else's"
+    (tmp_path / "shown.yaml").write_text(late.stdout, encoding="utf-8")
+    listed = read_components(tmp_path / "shown.yaml")
+    assert [entry.name for entry in listed] == ["red square", "blau: 蓝"]
+
+
+@pytest.mark.usefixtures("prefect")
+def test_only_the_planner_needs_a_price(ask: Any) -> None:
+    """Other stages are not called: what their models cost does not matter."""
+    done = ask("--set", "isolate.model=mystery", "--max-cost", "1")
+    assert done.exit_code == 0, done.output
+
+
 def test_what_cannot_be_asked_is_refused(
     refused: Any, image: Path, model_server: ModelServer
 ) -> None:
