@@ -82,6 +82,12 @@ class Relations:
         first, second = self._felt(one, two, poses[one], poses[two])
         return min(_nearest(first), _nearest(second))
 
+    def reshaped(self, index: int, part: Facets, seed: int) -> "Relations":
+        """With another shape of one part; who touches whom stays."""
+        solids = list(self.solids)
+        solids[index] = solid_of(part, seed + index)
+        return Relations(tuple(solids), self.touching, self.twins)
+
     def _pair_energy(self, one: int, two: int, pose: Pose, other: Pose, touching: bool) -> float:
         first, second = self._felt(one, two, pose, other)
         total = 0.0

@@ -176,14 +176,19 @@ class WitnessedPlacement:
         self, fine: Witnesses, poses: Float[np.ndarray, "K 4"]
     ) -> Float[np.ndarray, "K 4"]:
         """Turn and stretch every part among the others, and place it anew."""
+        plan = self._plan
         for _ in range(_RESHAPINGS):
             search = self._search(fine, poses)
             for index in self._order:
                 whole = self._outlines[index].facets
                 self._shapes[index] = reshape.search(
-                    search.composition, index, whole, self._shapes[index], self._plan.freedom
+                    search.composition, index, whole, self._shapes[index], plan.freedom
                 )
                 fine.parts[index] = search.composition.parts[index]
+                if self._relations is not None:
+                    felt = self._shapes[index].applied(self._outlines[index].coarse)
+                    self._relations = self._relations.reshaped(index, felt, plan.seed)
+                    search.composition.relations = self._relations
                 search.refine(index, 0.4 * _FINE_STEPS)
             poses = search.composition.poses
         return poses
@@ -274,8 +279,8 @@ class WitnessedPlacement:
 def _undo_if_worse(made: Composition, index: int, first: Float[np.ndarray, "4"]) -> bool:
     """Put a part back to its first guess where all pictures together like that better."""
     others = made.others(index)
-    present = made.energy(index, made.poses[index], others)
-    if made.energy(index, first, others) >= present:
+    present, guessed = made.energies(index, np.stack([made.poses[index], first]), others)
+    if guessed >= present:
         return False
     made.place(index, first)
     return True

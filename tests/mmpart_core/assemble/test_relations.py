@@ -100,6 +100,16 @@ def test_twins_have_one_size(ball):
     assert related(ball, poses).energy(1, at(2.0, 0.303), poses) == 0.0
 
 
+def test_a_part_of_another_shape_is_felt_where_it_then_is(ball):
+    poses = np.stack([at(0.0), at(0.61)])
+    made = related(ball, poses)
+    flat = dataclasses.replace(ball, vertices=ball.vertices * np.float32([[0.5], [1.0], [1.0]]))
+    thinner = made.reshaped(1, flat, 0)
+    assert made.gap(0, 1, poses) == pytest.approx(0.01, abs=0.02)
+    assert thinner.gap(0, 1, poses) == pytest.approx(0.16, abs=0.02)
+    assert thinner.touching == made.touching
+
+
 def test_twins_are_told_by_their_surface(two_boxes):
     near = two_boxes.part("near")
     mirrored = dataclasses.replace(near, vertices=near.vertices * [1.0, -1.0, 1.0])
