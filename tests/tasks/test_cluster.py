@@ -4,6 +4,7 @@ import pickle
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,48 @@ def test_a_resource_that_no_worker_offers_is_refused_at_once(
     inputs, store, key = plan_work
     with pytest.raises(ConfigError, match=r"none of its 1 workers offers the resource GPU"):
         cluster.run("plan", inputs, CHOICE, store, 3, key, "GPU")
+
+
+@pytest.fixture
+def leaving(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalCluster]:
+    """A cluster of one worker that offers CPU, which may go away for less than half a second."""
+    monkeypatch.setattr(_cluster, "AWAY_S", 0.4)
+    monkeypatch.setattr(_cluster, "LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr(_cluster, "CONNECT_S", 0.3)
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1",
+        dashboard_address=":0", resources={"CPU": 1},
+    ) as cluster:  # fmt: skip
+        yield cluster
+
+
+def test_workers_that_go_away_for_good_end_the_run(
+    leaving: LocalCluster, plan_work: Any, journal: Any
+) -> None:
+    inputs, store, key = plan_work
+    connected = StageCluster(leaving.scheduler_address)
+    connected.run("plan", inputs, CHOICE, store, 3, key, "CPU")
+    leaving.scale(0)
+    with pytest.raises(ConfigError, match=r"none of its 0 workers offers the resource CPU"):
+        connected.run("plan", inputs, CHOICE, store, 4, "plan-" + 64 * "0", "CPU")
+    connected.close()
+
+
+def test_a_scheduler_that_goes_away_for_good_ends_the_run(
+    leaving: LocalCluster, plan_work: Any, journal: Any
+) -> None:
+    inputs, store, key = plan_work
+    connected = StageCluster(leaving.scheduler_address)
+    connected.run("plan", inputs, CHOICE, store, 3, key, "CPU")
+    leaving.close()
+
+    def tried_again_and_again() -> None:  # as the flow does
+        while True:
+            with suppress(TransientBackendError):
+                connected.run("plan", inputs, CHOICE, store, 3, key, "CPU")
+
+    with pytest.raises(ConfigError, match=r"it went away while .* What is finished is kept"):
+        tried_again_and_again()
 
 
 def test_a_worker_of_another_version_is_refused(
