@@ -12,24 +12,13 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import yaml
-from jsonschema import Draft202012Validator
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
-from strict_openai import contract, prose
+import batch_contract
 from strict_openai.failures import Reply, error
 from strict_openai.requests import MalformedRequestError, Request, decode
 from strict_openai.server import ModelServer, _Handler, _Listener
-
-FILE = Path(__file__).resolve().parent / "contract" / "openai-subset-batch.yaml"
-URI = "urn:openai-subset-batch"
-MOST_BYTES, MOST_LINES = 200_000_000, 50_000
-LINE_KEYS = {"custom_id", "method", "url", "body"}
 
 
 class BatchServer(ModelServer):
@@ -84,7 +73,10 @@ class BatchServer(ModelServer):
 
     def sent(self) -> list[list[dict[str, Any]]]:
         """The lines of each batch, in order."""
-        return [_lines(self.uploads[each["input_file_id"]]) for each in self.batches.values()]
+        return [
+            batch_contract.lines_of(self.uploads[each["input_file_id"]])
+            for each in self.batches.values()
+        ]
 
     def _checked_reply(self, path: str, headers: dict[str, str], data: bytes) -> Reply:
         if path not in ("/files", "/batches"):
@@ -97,8 +89,10 @@ class BatchServer(ModelServer):
         except MalformedRequestError as fault:
             return self._refused(path, [str(fault)])
         name = "CreateFileRequest" if path == "/files" else "CreateBatchRequest"
-        faults = schema_faults(name, request.body)
-        faults += self._file_faults(request) if path == "/files" else self._batch_faults(request)
+        faults = batch_contract.schema_faults(name, request.body)
+        faults += (
+            batch_contract.file_faults(request) if path == "/files" else self._batch_faults(request)
+        )
         if faults:
             return self._refused(path, faults)
         scripted = self._scripted.get(path)
@@ -155,17 +149,13 @@ class BatchServer(ModelServer):
         return error(400, "; ".join(faults)[:1000], "invalid_request_error")
 
     def _told(self, name: str, body: dict[str, Any]) -> Reply:
-        self._break(*(f"answer, {name}: {fault}" for fault in schema_faults(name, body, False)))
+        self._break(
+            *(
+                f"answer, {name}: {fault}"
+                for fault in batch_contract.schema_faults(name, body, False)
+            )
+        )
         return Reply(200, body)
-
-    def _file_faults(self, request: Request) -> list[str]:
-        found = [] if request.multipart else ["a form expected"]
-        for upload in request.files.get("file", ()):
-            if not upload.filename.endswith(".jsonl"):
-                found.append(f"file name {upload.filename!r}: .jsonl expected")
-            if len(upload.data) > MOST_BYTES or upload.data.count(b"\n") > MOST_LINES:
-                found.append(f"{len(upload.data)} bytes: a smaller file expected")
-        return found if request.body.get("purpose") == "batch" else [*found, "purpose: batch"]
 
     def _batch_faults(self, request: Request) -> list[str]:
         known = str(request.body.get("input_file_id")) in self.uploads
@@ -187,7 +177,7 @@ class BatchServer(ModelServer):
     def _make(self, request: Request) -> dict[str, Any]:
         name = f"batch_{uuid.uuid4().hex}"
         body = request.body
-        count = len(_lines(self.uploads[body["input_file_id"]]))
+        count = len(batch_contract.lines_of(self.uploads[body["input_file_id"]]))
         self.batches[name] = {
             "id": name, "object": "batch", "endpoint": body["endpoint"],
             "input_file_id": body["input_file_id"], "completion_window": "24h",
@@ -209,8 +199,8 @@ class BatchServer(ModelServer):
         return batch
 
     def _process(self, batch: dict[str, Any]) -> None:
-        lines = _lines(self.uploads[batch["input_file_id"]])
-        faults = self._line_faults(lines, batch["endpoint"])
+        lines = batch_contract.lines_of(self.uploads[batch["input_file_id"]])
+        faults = batch_contract.line_faults(lines, batch["endpoint"])
         if faults:
             self._break(*(f"line {number}: {fault}" for number, fault in faults))
         if self._refusals:
@@ -236,24 +226,6 @@ class BatchServer(ModelServer):
                 batch[field] = self._keep(content, f"{field}.jsonl", "batch_output")["id"]
         batch["request_counts"] = {"total": len(lines), "completed": len(good),
                                    "failed": len(bad)}  # fmt: skip
-
-    def _line_faults(self, lines: list[dict[str, Any]], endpoint: str) -> list[tuple[int, str]]:
-        found: list[tuple[int, str]] = []
-        names = [line.get("custom_id") for line in lines]
-        for number, line in enumerate(lines, 1):
-            if set(line) != LINE_KEYS or line["method"] != "POST" or line["url"] != endpoint:
-                found.append((number, f"{sorted(line)}: {sorted(LINE_KEYS)}, POST {endpoint}"))
-                continue
-            if names.count(line["custom_id"]) > 1:
-                found.append((number, f"custom_id {line['custom_id']} is there twice"))
-            path = endpoint.removeprefix("/v1")
-            request = Request(path, line["body"])
-            faults = contract.request_faults(path, line["body"], "application/json")
-            found += [(number, each) for each in faults or prose.faults(request)]
-            for picture in line["body"].get("images", ()):
-                found += [(number, each) for each in prose._data_url_faults(picture["image_url"])]
-        models = {str(line.get("body", {}).get("model")) for line in lines}
-        return found if len(models) < 2 else [*found, (1, f"one model expected, got {models}")]
 
     def _line_answer(self, line: dict[str, Any]) -> dict[str, Any]:
         reply = self._answered(Request(line["url"].removeprefix("/v1"), line["body"]))
@@ -283,24 +255,3 @@ class _BatchHandler(_Handler):
             self.wfile.write(reply.body)
         else:
             self._send(reply)
-
-
-def _lines(content: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in content.splitlines() if line.strip()]
-
-
-@cache
-def _registry() -> Registry[Any]:
-    loader: Callable[..., Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    with FILE.open(encoding="utf-8") as stream:
-        content = yaml.load(stream, Loader=loader)
-    return Registry().with_resource(URI, DRAFT202012.create_resource(content))
-
-
-def schema_faults(name: str, value: Any, closed: bool = True) -> list[str]:
-    """What of a value a schema of the contract refuses."""
-    schema: dict[str, Any] = {"$ref": f"{URI}#/components/schemas/{name}"}
-    if closed:
-        schema["unevaluatedProperties"] = False
-    found = Draft202012Validator(schema, registry=_registry()).iter_errors(value)
-    return [f"{each.json_path}: {each.message[:300]}" for each in found]

@@ -132,7 +132,7 @@ def _response_faults(request: Request) -> list[str]:
         content = item.get("content") if isinstance(item, dict) else None
         for piece in content if isinstance(content, list) else ():
             if piece.get("type") == "input_image":
-                found += _data_url_faults(piece.get("image_url") or "")
+                found += data_url_faults(piece.get("image_url") or "")
     return found
 
 
@@ -143,11 +143,11 @@ def _chat_faults(request: Request) -> list[str]:
         content = message.get("content")
         for piece in content if isinstance(content, list) else ():
             if piece.get("type") == "image_url":
-                found += _data_url_faults(piece["image_url"]["url"])
+                found += data_url_faults(piece["image_url"]["url"])
     return found
 
 
-def _data_url_faults(url: str) -> list[str]:
+def data_url_faults(url: str) -> list[str]:
     match = re.fullmatch(r"data:(image/[a-z]+);base64,([A-Za-z0-9+/=]+)", url)
     if match is None or match[1] not in KINDS:
         return [f"image URL {url[:40]!r}: a base64 data URL of png, jpeg or webp expected"]
