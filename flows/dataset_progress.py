@@ -12,6 +12,7 @@ from flows.dataset_outcomes import STATES, OutcomeRow
 from mmpart_core.records import Record
 
 PUBLISHED_EVERY_S = 5.0
+_COUNTED = ("parts", "parts_made", "stages", "cached")
 
 
 class DatasetTally(Record):
@@ -23,6 +24,10 @@ class DatasetTally(Record):
         kept: how many of these earlier runs had finished.
         left: objects that were not looked at or not begun.
         reasons: objects by class of the error that decided their state.
+        parts: components that the objects of this run were asked to have.
+        parts_made: of these, how many were made.
+        stages: pieces of work of this run.
+        cached: of these, how many were stored before.
         cost_usd: what hosted models cost in this run.
         seconds: wall time of this run.
         halted: why the run ended before its end; empty where it did not.
@@ -33,6 +38,10 @@ class DatasetTally(Record):
     kept: int = 0
     left: int = 0
     reasons: dict[str, int] = Field(default_factory=dict[str, int])
+    parts: int = 0
+    parts_made: int = 0
+    stages: int = 0
+    cached: int = 0
     cost_usd: float = 0.0
     seconds: float = 0.0
     halted: str = ""
@@ -108,6 +117,7 @@ class Counter:
         self._states: dict[str, int] = dict.fromkeys(STATES, 0)
         self._reasons: dict[str, int] = {}
         self._kept = 0
+        self._work = dict.fromkeys(_COUNTED, 0)
         self._cost_usd = 0.0
         news.begun(rows)
 
@@ -123,6 +133,8 @@ class Counter:
         """An object has an outcome."""
         with self._lock:
             self._count(row.state, row.error)
+            for name in _COUNTED:
+                self._work[name] += getattr(row, name)
             self._cost_usd += row.cost_usd
         self._news.ended(row)
 
@@ -141,6 +153,7 @@ class Counter:
                 kept=self._kept,
                 left=max(self._rows - seen, 0),
                 reasons=dict(sorted(self._reasons.items(), key=lambda item: -item[1])),
+                **self._work,
                 cost_usd=self._cost_usd,
                 seconds=time.perf_counter() - self._started,
                 halted=halted,
@@ -156,7 +169,14 @@ def tally_rows(tally: DatasetTally) -> list[dict[str, Any]]:
         {"what": "left", "count": tally.left},
     ]
     rows += [{"what": f"reason: {name}", "count": count} for name, count in tally.reasons.items()]
-    rows += [{"what": "cost in dollars", "count": round(tally.cost_usd, 4)}]
+    rows += [
+        {"what": "parts of this run's objects", "count": tally.parts},
+        {"what": "of these made", "count": tally.parts_made},
+        {"what": "stages of this run", "count": tally.stages},
+        {"what": "of these cached", "count": tally.cached},
+        {"what": "seconds", "count": round(tally.seconds, 1)},
+        {"what": "cost in dollars", "count": round(tally.cost_usd, 4)},
+    ]
     return rows
 
 
