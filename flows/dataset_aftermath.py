@@ -43,11 +43,13 @@ def report_dead(flow_run: str, message: str = "Its process died.") -> None:
         return
     away = (RuntimeError, httpx.HTTPError, PrefectException)
     with suppress(*away), get_client(sync_client=True) as client:
-        known = UUID(flow_run)
-        children = FlowRunFilterParentFlowRunId(any_=[known])
+        children = FlowRunFilterParentFlowRunId(any_=[UUID(flow_run)])
+        itself = FlowRunFilterId(any_=[UUID(flow_run)])
         _crash_tasks(client, FlowRunFilter(parent_flow_run_id=children), message)
         _crash(client, FlowRunFilter(parent_flow_run_id=children, state=_UNENDED), message)
-        _crash(client, FlowRunFilter(id=FlowRunFilterId(any_=[known]), state=_UNENDED), message)
+        # Its own tasks stand for its objects' runs, also for one that was about to begin.
+        _crash_tasks(client, FlowRunFilter(id=itself), message)
+        _crash(client, FlowRunFilter(id=itself, state=_UNENDED), message)
 
 
 def _crash_tasks(client: SyncPrefectClient, flows: FlowRunFilter, message: str) -> None:
