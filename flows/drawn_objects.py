@@ -1,8 +1,7 @@
 """True objects drawn once: the request made of one is kept in the store for the next run."""
 
 import hashlib
-
-from pydantic import ValidationError
+import json
 
 from evaluation.dataset_scoring import content_digest
 from evaluation.objects import GroundTruthObject
@@ -39,7 +38,7 @@ def draw_object(truth: GroundTruthObject, made: Generation, store: FsspecStore) 
     request = request_of_object(
         truth, made.view, made.regions, store, size_px=made.size_px, keep_truth=made.keep_truth
     )
-    store.write_file(path, request.model_dump_json().encode())
+    store.write_file(path, _as_stored(request))
     return request
 
 
@@ -50,13 +49,18 @@ def draw_key(truth: GroundTruthObject, made: Generation) -> str:
     return f"draw-{hashlib.sha256(canonical_json(content).encode()).hexdigest()}"
 
 
+def _as_stored(request: ObjectRequest) -> bytes:
+    """In the form of stages' records, so that the store's maintenance finds what it refers to."""
+    return json.dumps({"result": json.dumps({"data": request.model_dump(mode="json")})}).encode()
+
+
 def _trusted(content: bytes | None, store: FsspecStore) -> ObjectRequest | None:
     """A stored request, if today's code can read it and its files are there."""
     if content is None:
         return None
     try:
-        request = ObjectRequest.model_validate_json(content)
-    except ValidationError:
+        request = ObjectRequest.model_validate(json.loads(json.loads(content)["result"])["data"])
+    except (ValueError, KeyError, TypeError):  # pydantic's error is a ValueError
         return None
     refs = [request.image] if request.truth is None else [request.image, request.truth.scene]
     return request if all(store.has(ref) for ref in refs) else None

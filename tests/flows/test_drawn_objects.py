@@ -17,6 +17,7 @@ from mmpart_core.records import InputView
 from mmpart_core.storage import codecs
 from mmpart_core.storage.blob_store import blob_path
 from mmpart_core.storage.opening import open_store
+from mmpart_core.storage.verifying import verify_store
 from tests.flows.conftest import OBJECTS
 
 LAMP = GroundTruthObject("lamp", OBJECTS["lamp"])
@@ -75,6 +76,7 @@ def test_a_request_whose_files_are_gone_or_that_cannot_be_read_is_made_again(
     store.write_file(f"records/draw/{draw_key(LAMP, made)}.json", b'{"old": 1}')
     assert draw_object(LAMP, made, store) == first
     assert drawn == ["lamp"] * 3
+    assert verify_store(store).faults == ()
 
 
 @pytest.mark.xdist_group("prefect")
