@@ -95,7 +95,8 @@ class LayoutAssembler:
         turn = transforms.rotation_z(task.view.azimuth_deg)
         world_from_object = turn @ tilt(task.camera, found.input_pose.elevation_deg)
         placed = self._placed(task, outlines, moves, found, turn)
-        shaped = _stretched(task, placed)
+        camera = found.input_pose.lens(task.camera)
+        shaped = replace(_stretched(task, placed), camera=camera)
         if self.settings.match_colors:
             limit = self.settings.color_limit
             placed = color_agreement.recolored(shaped, placed, world_from_object, limit)
@@ -108,7 +109,7 @@ class LayoutAssembler:
             (*elevation.warnings, *found.warnings),
             elevation.spread_deg,
             overlap,
-            found.input_pose.lens(task.camera),
+            camera,
             found.fov_spread_deg,
         )
 
