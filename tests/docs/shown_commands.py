@@ -6,7 +6,7 @@ from collections.abc import Sequence
 # Begins of commands that are not run as they stand: what a test machine lacks, or which test runs
 # what they do.
 ELSEWHERE = {
-    ("make",): "CI runs setup, check and test, tests/docs/test_site.py builds the site; demo is not run",
+    ("make",): "CI runs check and test, tests/docs/test_site.py builds the site; demo is not run",
     (".",): "a shell's own",
     ("export",): "a shell's own",
     ("cd",): "a shell's own",
