@@ -4,10 +4,7 @@ import importlib
 import json
 import os
 import shutil
-import socket
 import subprocess
-import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +21,7 @@ install_import_hook(["mmpart_core", "evaluation"], "beartype.beartype")
 import pytest
 
 from tests.prefect_server import prefect, prefect_home, prefect_server
+from tests.real_s3 import real_s3
 
 __all__ = ["prefect", "prefect_home", "prefect_server"]
 
@@ -74,34 +72,8 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     Endpoint and credentials are in the environment, where botocore finds them.
     """
-    folder = tmp_path_factory.mktemp("s3")
-    (folder / "bucket").mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("rclone")), "serve", "s3", str(folder)]
-    options = ["--addr", f"127.0.0.1:{port}", "--auth-key", "tester,s3-test-key", "--config", ""]
-    server = subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-        environment.setenv("AWS_ACCESS_KEY_ID", "tester")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "s3-test-key")
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        _wait_for_port(port)
-        yield "s3://bucket"
-    server.terminate()
-    server.wait(timeout=10)
-
-
-def _wait_for_port(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError(f"nothing listens on port {port}")
+    with real_s3(tmp_path_factory.mktemp("s3")) as bucket:
+        yield bucket
 
 
 @pytest.fixture

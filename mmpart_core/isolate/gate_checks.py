@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from mmpart_core.images import background, colour, morphology, region_masks
+from mmpart_core.images import background, colour, morphology
 from mmpart_core.isolate.editor_settings import EditorSettings
 from mmpart_core.isolate.protocol import IsolationTask
 from mmpart_core.isolate.registration import Registration
@@ -24,9 +24,6 @@ _AWAY_PX = 5  # from the part, at that size: where the ground is judged
 _NEUTRAL_CHROMA, _NEUTRAL_LIGHT = 8.0, 55.0
 _PLAIN_SPREAD = 12.0
 _SAME = 4.0  # median L*a*b* difference of a ground that was left as it was
-_WHOLE = 0.95  # of the object: a part that is all of it, where there are other parts
-_STILL_SHOWN = 0.6  # of another part's own area
-_OWN_AREA = 0.02  # of the object: smaller areas of other parts say nothing
 
 
 @dataclass(frozen=True)
@@ -214,48 +211,3 @@ def seen_faults(seen: Comparison, settings: EditorSettings) -> list[Fault]:
             )
         ]
     return []
-
-
-def alone_faults(seen: Comparison, task: IsolationTask) -> list[Fault]:
-    """Other parts that are still shown, or nothing removed at all."""
-    prompt = task.prompt
-    others = [index for index in range(len(prompt.regions)) if index != prompt.index]
-    if not others:
-        return []
-    shown = seen.visible & task.foreground
-    object_px = max(int(task.foreground.sum()), 1)
-    if prompt.regions[prompt.index] is None and shown.sum() > _WHOLE * object_px:
-        return [_shown_fault("the whole object is shown, nothing was removed", "everything else")]
-    names = dict(enumerate(prompt.names))
-    still = [index for index in others if _is_shown(index, seen, task)]
-    return [
-        _shown_fault(f"'{names.get(index, index + 1)}' is still shown", f"the {names[index]}")
-        for index in still
-        if index in names
-    ]
-
-
-def _shown_fault(told: str, what: str) -> Fault:
-    return Fault("alone", told, f"remove {what} completely")
-
-
-def _is_shown(index: int, seen: Comparison, task: IsolationTask) -> bool:
-    """Whether most of what is another part's alone, by the region hints, agrees with the source."""
-    region, own = task.prompt.regions[index], task.prompt.regions[task.prompt.index]
-    shape = (task.foreground.shape[0], task.foreground.shape[1])
-    if region is None:
-        return False
-    if region.kind == "points":
-        at = np.array([(y * shape[0], x * shape[1]) for x, y in region.points]).astype(int)
-        at = np.minimum(at, np.array(shape) - 1)
-        return bool(seen.visible[at[:, 0], at[:, 1]].all())
-    if own is None or own.kind == "points":
-        return False
-    area, mine = (
-        task.region_masks[i] if i in task.region_masks else region_masks.outline_mask(r, shape)
-        for i, r in ((index, region), (task.prompt.index, own))
-    )
-    alone = area & ~mine & task.foreground
-    if alone.sum() < _OWN_AREA * task.foreground.sum():
-        return False
-    return float(seen.visible[alone].mean()) > _STILL_SHOWN

@@ -15,12 +15,12 @@ from mmpart_core.isolate.background_removal import Matting
 from mmpart_core.isolate.editor_settings import EditorSettings
 from mmpart_core.isolate.gate_checks import (
     Fault,
-    alone_faults,
     drawn_faults,
     ground_faults,
     place_faults,
     seen_faults,
 )
+from mmpart_core.isolate.other_parts import alone_faults, stray_faults
 from mmpart_core.isolate.protocol import IsolationTask
 from mmpart_core.isolate.registration import Registration, register_part
 from mmpart_core.isolate.visible_pixels import Comparison, compare_with_source
@@ -86,10 +86,11 @@ def judge_answer(
         return Judged(tuple(faults), _LOST * _PER_FAULT ** len(faults), removed_by=removal.by)
     room = possible_area(task)
     placed = register_part(removal.rgba, source, room, source_from_answer)
-    seen = compare_with_source(removal.rgba, source, room, placed.source_from_part)
+    seen = compare_with_source(removal.rgba, source, room, task.foreground, placed.source_from_part)
     moved = _movement(placed.source_from_part, source_from_answer, drawn, max(source.shape))
     faults += place_faults(placed, seen, moved, settings)
     faults += seen_faults(seen, settings)
+    faults += stray_faults(seen, task)
     faults += alone_faults(seen, task)
     return Judged(
         tuple(faults), _score(placed, seen, len(faults)), placed, seen, *moved, removal.by

@@ -26,6 +26,8 @@ class Comparison:
     Attributes:
         rgba: the part in the source's frame and size, straight alpha.
         visible: where the source shows it.
+        shown: where the source's object is as it is drawn, also where the part cannot be seen; more
+            than ``visible`` where other parts were left in the picture.
         share: of its pixels inside the frame, how many the source shows.
         structure: mean correlation of detail (local, -1 to 1) where the source shows it; None
             where the part has no detail to compare.
@@ -34,6 +36,7 @@ class Comparison:
 
     rgba: UInt8[np.ndarray, "H W 4"]
     visible: Bool[np.ndarray, "H W"]
+    shown: Bool[np.ndarray, "H W"]
     share: float
     structure: float | None
     outside: float
@@ -43,6 +46,7 @@ def compare_with_source(
     part: UInt8[np.ndarray, "h w 4"],
     source: UInt8[np.ndarray, "H W 3"],
     possible: Bool[np.ndarray, "H W"],
+    foreground: Bool[np.ndarray, "H W"],
     source_from_part: Float[np.ndarray, "3 3"],
 ) -> Comparison:
     """Bring a part into the source's frame and find where the source shows it.
@@ -51,6 +55,7 @@ def compare_with_source(
         part: the part alone, straight alpha; not empty.
         source: the source image.
         possible: where the part may be seen.
+        foreground: where the object is seen.
         source_from_part: pixels of the part's picture to pixels of the source.
     """
     rgba = resampled(part, source_from_part, (source.shape[0], source.shape[1]))
@@ -60,18 +65,31 @@ def compare_with_source(
     outside = float(np.clip(1.0 - drawn.sum() / max(whole_px, 1.0), 0.0, 1.0))
     room = drawn & possible
     if not room.any():
-        return Comparison(rgba, room, 0.0, None, outside)
+        return Comparison(rgba, room, room, 0.0, None, outside)
     size = float(np.sqrt(drawn.sum()))
-    one, two = (_smoothed(_filled(image, drawn), _SMOOTH * size) for image in (rgba, source))
-    away = _difference(one, two, room, _LIGHT * size)
-    agrees = room & (away < _AGREES)
+    pair = tuple(_smoothed(_filled(image, drawn), _SMOOTH * size) for image in (rgba, source))
+    visible = _agreeing(pair, drawn, room)
+    shown = visible | _agreeing(pair, drawn, drawn & foreground)
+    share = float(visible.sum() / drawn.sum())
+    structure = _structure(rgba, source, visible, size)
+    return Comparison(rgba, visible, shown, share, structure, outside)
+
+
+def _agreeing(
+    pair: tuple[Float32[np.ndarray, "H W 3"], ...],
+    drawn: Bool[np.ndarray, "H W"],
+    room: Bool[np.ndarray, "H W"],
+) -> Bool[np.ndarray, "H W"]:
+    """Where part and source are alike within a room, without specks and gaps."""
+    if not room.any():
+        return room
+    drawn_px = float(drawn.sum())
+    size = float(np.sqrt(drawn_px))
+    agrees = room & (_difference(pair[0], pair[1], room, _LIGHT * size) < _AGREES)
     gap = max(1, round(_GAP * size))
     agrees = morphology.closed(morphology.opened(agrees, gap // 2), gap) & room
-    agrees = morphology.without_specks(agrees, _SPECK * float(drawn.sum()))
-    hidden = morphology.without_specks(drawn & ~agrees, _SPECK * float(drawn.sum()))
-    visible = room & ~hidden
-    share = float(visible.sum() / drawn.sum())
-    return Comparison(rgba, visible, share, _structure(rgba, source, visible, size), outside)
+    agrees = morphology.without_specks(agrees, _SPECK * drawn_px)
+    return room & ~morphology.without_specks(drawn & ~agrees, _SPECK * drawn_px)
 
 
 def resampled(

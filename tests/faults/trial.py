@@ -1,4 +1,4 @@
-"""A data set of twelve objects of four parts each, made while something goes wrong, and judged."""
+"""A data set of twelve objects of four parts each, made while something goes wrong."""
 
 import json
 import os
@@ -6,30 +6,29 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, TaskRunFilter
-from prefect.events.worker import EventsWorker
 
 from flows.dataset_job import DatasetJob
 from flows.dataset_progress import DatasetTally
-from flows.dataset_table import load_outcomes
 from flows.generate_dataset import generate_dataset
 from mmpart_core.backends import STAGES
 from mmpart_core.storage.codecs import encode_png
-from mmpart_core.storage.fsspec_store import FsspecStore
-from mmpart_core.storage.store_files import TEMPORARY_PREFIX
+from mmpart_core.storage.opening import open_store
 
+Ran = TypeVar("Ran")
 PACKAGES = Path(__file__).resolve().parents[1] / "packages"
 OBJECTS = tuple("abcdefghijkl")
 PARTS = ("1-seat", "2-back", "3-leg", "4-arm")
 PART_STAGES = ("isolate", "multiview", "reconstruct", "mesh")
-UNENDED = {"type": {"any_": ["RUNNING", "PENDING", "SCHEDULED", "CANCELLING"]}}
+WAIT_S = 240.0
 
 
 def search_path() -> str:
@@ -44,6 +43,24 @@ def works_of(name: str) -> list[str]:
     return [f"plan {name}", *parts, f"assemble {name}"]
 
 
+@dataclass(frozen=True)
+class Mark:
+    """How far the work was when something went wrong.
+
+    Attributes:
+        calls: how often each piece of work was begun until then.
+        finished: work whose record was in the store: it must never be begun again.
+    """
+
+    calls: Counter[str]
+    finished: frozenset[str]
+
+    @property
+    def in_hand(self) -> set[str]:
+        """Work that was begun and not finished: it may be begun again."""
+        return set(self.calls) - self.finished
+
+
 class Trial:
     """One data set with its store, its output and its journal.
 
@@ -53,6 +70,9 @@ class Trial:
         stages: back-ends in the place of ``noop``.
         objects: their names, one letter each.
         **job: values of the job, see ``DatasetJob``.
+
+    Attributes:
+        marks: how far the work was each time that something went wrong.
     """
 
     def __init__(
@@ -65,20 +85,20 @@ class Trial:
     ) -> None:
         self.folder = folder
         self.objects = tuple(objects)
+        self.marks: list[Mark] = []
         self._started: list[subprocess.Popen[str]] = []
+        self._over = Event()
         self.environment = {**environment, "MMPART_NOOP_JOURNAL": str(folder / "journal")}
         (folder / "journal" / "faults").mkdir(parents=True)
         (folder / "journal" / "calls").touch()
         rows: list[dict[str, Any]] = []
-        for value, name in enumerate(self.objects):
-            pixels = np.zeros((32, 32, 4), dtype=np.uint8)
-            pixels[6:26, 6:26] = [200, 60, 20 * value, 255]
-            (folder / f"{name}.png").write_bytes(encode_png(pixels))
-            parts = [f"{name}{part}" for part in PARTS]
-            rows.append({"image": f"{name}.png", "components": parts})
+        for name in self.objects:
+            (folder / f"{name}.png").write_bytes(picture_of(name))
+            rows.append({"image": f"{name}.png", "components": parts_of(name)})
         (folder / "data.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
         backends: dict[str, Any] = {stage: {"kind": "noop"} for stage in STAGES}
         self._profile: dict[str, Any] = {**backends, **(stages or {}), "workers": 2}
+        self._elsewhere = frozenset(stages or {})
         self.run_on()
         given = {"source": str(folder / "data.jsonl"), "output": str(folder / "out"),
                  "profile": str(folder / "profile.yaml"), "store": str(folder / "store"),
@@ -91,11 +111,34 @@ class Trial:
 
     def fault(self, work: str, words: str) -> None:
         """Let a piece of work, or a stage, go wrong from now on; no words: no longer."""
-        (self.folder / "journal" / "faults" / work).write_text(words)
+        file = self.folder / "journal" / "faults" / work
+        file.write_text(words) if words else file.unlink(missing_ok=True)
+
+    def hold(self, stage: str, after: int) -> None:
+        """Hold all work of a stage up, once so many were begun, until the fault is taken away."""
+        self.fault(stage, f"after:{after} hold")
+
+    def mark(self) -> Mark:
+        """Something goes wrong now, or just did: see ``Mark``."""
+        finished = frozenset(self.finished())  # first, so that what it holds is among the calls
+        mark = Mark(self.calls(), finished)
+        self.marks.append(mark)
+        return mark
 
     def run(self, **changes: Any) -> DatasetTally:
         """Make it in this process."""
         return generate_dataset(job=self.job.model_copy(update=changes))
+
+    def beside(self, disturb: Callable[[], object], run: Callable[[], Ran]) -> Ran:
+        """Run in this process, while something is done in a thread beside."""
+        self._over.clear()
+        with ThreadPoolExecutor(1) as thread:
+            disturbing = thread.submit(disturb)
+            try:
+                return run()
+            finally:
+                self._over.set()
+                disturbing.result()
 
     def start(self, *options: str, bootstrap: str = "") -> subprocess.Popen[str]:
         """Make it by the command, in a process of its own.
@@ -128,107 +171,90 @@ class Trial:
             if process.stdout is not None:
                 process.stdout.close()
 
-    def ended(self, process: subprocess.Popen[str], timeout_s: float = 900.0) -> tuple[int, str]:
+    def ended(self, process: subprocess.Popen[str]) -> tuple[int, str]:
         """Exit status of a started command, and what it said."""
-        said, _ = process.communicate(timeout=timeout_s)
+        said, _ = process.communicate(timeout=4 * WAIT_S)
         return process.returncode, said
+
+    def finish(self) -> None:
+        """Make it by the command; all must be made."""
+        status, said = self.ended(self.start())
+        if status:
+            raise AssertionError(f"the batch ended with {status}: {said}")
 
     def calls(self) -> Counter[str]:
         """How often each piece of work was begun, in whatever process."""
-        return Counter(work for work, _ in self._lines())
+        return Counter(work for work, _ in self.begun())
 
-    def _lines(self) -> list[tuple[str, int]]:
+    def never_begun(self, names: Collection[str]) -> list[str]:
+        """Work of some objects that nobody began, of stages whose back-ends keep the journal."""
+        calls = self.calls()
+        works = [work for name in names for work in works_of(name) if not calls[work]]
+        return [work for work in works if work.split()[0] not in self._elsewhere]
+
+    def begun(self, stage: str = "") -> list[tuple[str, int]]:
+        """All work that was begun, or a stage's, in order, each with its process."""
         lines = (self.folder / "journal" / "calls").read_text().splitlines()
-        return [(line.rpartition(" ")[0], int(line.rpartition(" ")[2])) for line in lines]
+        found = [(line.rpartition(" ")[0], int(line.rpartition(" ")[2])) for line in lines]
+        return [each for each in found if f"{each[0]} ".startswith(f"{stage} ") or not stage]
 
-    def wait_for(self, work: str, count: int = 1, timeout_s: float = 900.0) -> list[int]:
-        """Processes that began a piece of work, or any of a stage, once there are so many."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            found = [pid for begun, pid in self._lines() if f"{begun} ".startswith(f"{work} ")]
+    def wait_for(self, work: str, count: int = 1) -> list[tuple[str, int]]:
+        """As ``begun``, once a piece of work, or any of a stage, was begun so many times.
+
+        Raises:
+            TimeoutError: it was not, in time or until the run's end.
+        """
+        deadline = time.monotonic() + WAIT_S
+        while not self._is_over() and time.monotonic() < deadline:
+            found = self.begun(work)
             if len(found) >= count:
                 return found
-            time.sleep(0.05)
-        raise TimeoutError(f"no {count} calls of {work} in {timeout_s} s")
+            time.sleep(0.02)
+        said = [self.ended(each) for each in self._started if each.poll() is not None]
+        raise TimeoutError(f"no {count} calls of {work}: {dict(self.calls())}; {said}")
 
-    def states(self) -> dict[str, str]:
-        """The outcome of each object; an object with two of them is a fault."""
-        table = load_outcomes(self.job.place).to_pandas()
-        objects = table[table["component"].isna()]
-        assert objects["object"].is_unique
-        return dict(zip(objects["object"], objects["state"], strict=True))
+    def _is_over(self) -> bool:
+        """Whether nobody is at work any more."""
+        ended = [process.poll() is not None for process in self._started]
+        return self._over.is_set() or (bool(ended) and all(ended))
+
+    def finished(self) -> set[str]:
+        """Work whose record is in the store, as the journal calls it."""
+        store = open_store(str(self.job.store))
+        found: set[str] = set()
+        for stage in STAGES:
+            for file in store.files_in(f"records/{stage}"):
+                content = store.read_file(file.path)
+                name = _name_in(stage, content) if content and file.name.endswith(".json") else ""
+                found |= {f"{stage} {name}"} if name else set()
+        return found
 
     def outputs(self) -> dict[str, bytes | None]:
         """The file of each object."""
         place = self.job.place
         return {name: place.read_file(f"objects/{name}/object.glb") for name in self.objects}
 
-    def assert_sound(
-        self,
-        undisturbed: Mapping[str, bytes | None],
-        *,
-        again: Collection[str] = (),
-        states: Mapping[str, str] | None = None,
-    ) -> None:
-        """One true outcome for each object, nothing done twice, the right bytes, nothing left.
 
-        Args:
-            undisturbed: what a run without faults writes for each object.
-            again: work that may have been begun more than once; all other work exactly once.
-            states: of objects that were not made.
-        """
-        made = self.assert_once(again=again, states=states)
-        calls = self.calls()
-        assert [work for name in made for work in works_of(name) if not calls[work]] == []
-        outputs = self.outputs()
-        assert [name for name in made if outputs[name] != undisturbed[name]] == []
-
-    def assert_once(
-        self, *, again: Collection[str] = (), states: Mapping[str, str] | None = None
-    ) -> list[str]:
-        """As ``assert_sound``, whatever the bytes are; gives the objects that were made."""
-        expected = dict.fromkeys(self.objects, "made") | dict(states or {})
-        assert self.states() == expected
-        twice = {work: count for work, count in self.calls().items() if count > 1}
-        assert set(twice) <= set(again), twice
-        assert self.leftovers() == []
-        assert unended_runs() == []
-        return [name for name, state in expected.items() if state == "made"]
-
-    def leftovers(self) -> list[str]:
-        """Temporary files, probes and notes of work under way that nobody took away."""
-        found = [
-            str(path)
-            for name in ("store", "out")
-            for path in (self.folder / name).rglob("*")
-            if path.is_file() and path.name.startswith(TEMPORARY_PREFIX)
-        ]
-        notes = [file.path for file in self.job.place.files_in("state/attempts")]
-        probes = [file.path for file in FsspecStore(str(self.job.store)).files_in("probes")]
-        return [*found, *notes, *probes]
-
-
-def unended_runs(timeout_s: float = 60.0) -> list[str]:
-    """Runs that the Prefect server believes to go on, once it had time to hear of their end."""
-    EventsWorker.drain_all(timeout=10)
-    tasks = TaskRunFilter.model_validate({"state": UNENDED})
-    flows = FlowRunFilter.model_validate({"state": UNENDED})
-    deadline = time.monotonic() + timeout_s
-    with get_client(sync_client=True) as client:
-        while True:
-            runs = [
-                *client.read_task_runs(task_run_filter=tasks),
-                *client.read_flow_runs(flow_run_filter=flows),
-            ]
-            if not runs or time.monotonic() > deadline:
-                return sorted(f"{run.name}: {run.state_name}" for run in runs)
-            time.sleep(0.3)
-
-
-def process_is_there(pid: int) -> bool:
-    """Whether a process has not ended."""
+def _name_in(stage: str, content: bytes) -> str:
+    """What the journal calls the work of a record; empty for one that is damaged."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        data = json.loads(json.loads(content)["result"])["data"]
+    except ValueError:
+        return ""
+    if stage == "plan":
+        return str(data["prompts"][0]["component"])[:1]
+    if stage == "assemble":
+        return str(data["placements"][0]["component"])[:1]
+    return str(data["component"])[:3]
+
+
+def parts_of(name: str) -> list[str]:
+    """The components of an object."""
+    return [f"{name}{part}" for part in PARTS]
+
+
+def picture_of(name: str) -> bytes:
+    """The image of an object."""
+    pixels = np.zeros((32, 32, 4), dtype=np.uint8)
+    pixels[6:26, 6:26] = [200, 60, 20 * OBJECTS.index(name), 255]
+    return encode_png(pixels)

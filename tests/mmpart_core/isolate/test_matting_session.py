@@ -120,7 +120,7 @@ def test_a_process_that_goes_on_opens_the_network_that_is_there(
     monkeypatch.setenv("MMPART_TEST_KEY", "none")
     path = network(onnx, tmp_path / "red.onnx", 320, 1.0)
     given = {"matting_model": "u2net_custom", "matting_path": str(path),
-             "api_key_variable": "MMPART_TEST_KEY"}  # fmt: skip
+             "api_key_variable": "MMPART_TEST_KEY"}  # fmt: skip  # pragma: allowlist secret
     first = open_backend("isolate", "openai", given)
     assert open_backend("isolate", "openai", given) is first
     network(onnx, path, 320, 0.5)
