@@ -98,7 +98,6 @@ def test_a_small_thing_beside_the_object_fails(place: tuple[int, int], strays: b
 def test_the_gate_rejects_the_whole_object_for_a_part_with_a_box() -> None:
     """By the gate whole, which looks for the part in its own box alone."""
 
-
     def checks(answer: np.ndarray) -> set[str]:
         judged = judge_answer(answer, np.eye(3), job(1), EditorSettings())
         return {fault.check for fault in judged.faults}
