@@ -38,6 +38,7 @@ def test_a_storm_of_failures_is_outlived(
     assert assert_sound(trial, undisturbed).repeated == []
 
 
+@pytest.mark.long
 def test_a_store_that_goes_away_ends_the_run_and_loses_nothing(
     trial: Trial, flaky: FlakyS3, undisturbed: Outputs
 ) -> None:

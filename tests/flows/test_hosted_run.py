@@ -211,7 +211,9 @@ def spoken(server: ModelServer, replies: list[Any]) -> None:
     server.fail("/responses", *[Reply(status, body) for status in replies])
 
 
-@pytest.mark.parametrize(("replies", "status"), [([500], 0), ([500, 503, 401], 1)])
+@pytest.mark.parametrize(
+    ("replies", "status"), [([500], 0), pytest.param([500, 503, 401], 1, marks=pytest.mark.long)]
+)
 def test_a_planted_key_is_nowhere(
     image: Path, tmp_path: Path, replies: list[int], status: int
 ) -> None:

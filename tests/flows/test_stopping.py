@@ -132,6 +132,7 @@ def test_sigterm_to_the_group_lets_the_work_at_hand_end(start: Any, home: Path) 
     assert wait_for_no_server(home, 5) == []
 
 
+@pytest.mark.long
 def test_sigterm_leaves_work_that_takes_longer(start: Any, home: Path) -> None:
     command = start("multiview:3600")  # longer than any test may take
     command.read_until("counting: multiview goes on")

@@ -104,6 +104,7 @@ def test_ns_eval_and_resume(run: Path, folder: Path) -> None:
 
 
 @pytest.mark.timeout(2 * PATIENCE_S)
+@pytest.mark.long
 def test_ns_viewer_answers(run: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
