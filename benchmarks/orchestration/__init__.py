@@ -1,0 +1,1 @@
+"""What orchestration costs; see ``__main__``."""
