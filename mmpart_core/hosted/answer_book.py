@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from mmpart_core.errors import AwaitedAnswerError
+from mmpart_core.hosted.paid_answers import kept_while_retried
 from mmpart_core.hosted.settings import HostedSettings
 from mmpart_core.keys import canonical_json
 
@@ -210,21 +211,20 @@ def answering(book: AnswerBook) -> Generator[AnswerBook]:
 
 @contextmanager
 def piece_of_work(key: Callable[[], str]) -> Generator[None]:
-    """Within: calls belong to one piece of work, whose key is asked for only if a book is there.
+    """Within: calls belong to one piece of work.
 
     Another seed is another key, so it gets answers of its own.
     """
     book = _book.get()
-    if book is None:
-        yield
-        return
     piece = _Piece(key(), Counter())
     token = _piece.set(piece)
     try:
-        yield
+        with kept_while_retried(piece.key):
+            yield
     finally:
         _piece.reset(token)
-        book.end(piece.key)
+        if book is not None:
+            book.end(piece.key)
 
 
 @contextmanager

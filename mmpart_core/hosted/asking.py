@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from mmpart_core import errors
 from mmpart_core.errors import BackendError, RefusedError
 from mmpart_core.hosted.exchange import Reply, Turn
+from mmpart_core.hosted.secrets import without_keys
 
 AnswerT = TypeVar("AnswerT")
 _MOST_KEPT_CHARS = 20000  # of an answer that is sent back
@@ -82,6 +83,8 @@ def _read(reply: Reply, wanted: Wanted[AnswerT]) -> tuple[AnswerT | None, list[s
         said = " ".join(reply.refusal.split())[:_MOST_REFUSAL_CHARS]
         raise RefusedError(f"{wanted.what}: {wanted.model} declined ({said}); "
                            f"{wanted.when_declined}")  # fmt: skip
+    if reply.failed:
+        return None, [f"There is no answer in it ({without_keys(reply.failed)})."]
     if reply.cut_off:
         return None, [f"It was cut off ({reply.cut_off}): {wanted.shorter}."]
     return wanted.read(reply.text)

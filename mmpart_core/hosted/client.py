@@ -1,20 +1,28 @@
 """Calls a hosted model: paced, repeated where that helps, counted, and within the run's budget."""
 
+import json
 import logging
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from mmpart_core.errors import MMPartError, TransientBackendError
-from mmpart_core.hosted.answer_book import PRICE_SHARE, CallOrigin, current_book
+from mmpart_core.hosted.answer_book import (
+    PRICE_SHARE,
+    AnswerBook,
+    BatchAnswer,
+    CallOrigin,
+    current_book,
+)
 from mmpart_core.hosted.book_sdk import BookSdk, status_error
 from mmpart_core.hosted.failures import CallPlace, retry_after_s, translated
 from mmpart_core.hosted.limiter import across_processes, shared_limiter
 from mmpart_core.hosted.model_facts import TokenPrices, prices_of
+from mmpart_core.hosted.paid_answers import are_kept, note_paid, paid_answer
 from mmpart_core.hosted.secrets import find_key
 from mmpart_core.hosted.settings import HostedSettings
 from mmpart_core.hosted.spending import current_account
@@ -25,6 +33,7 @@ AnswerT = TypeVar("AnswerT")
 REQUIRES = ("openai",)
 HOW_TO_GET = "install the project again: make setup"
 _DONE = 200
+_NO_JSON = (json.JSONDecodeError, UnicodeDecodeError)  # the SDK lets these through
 _NO_KEY = "none-needed"  # the SDK insists on a key
 _FIRST_WAIT_S, _LONGEST_BACKOFF_S, _JITTER = 0.5, 8.0, 0.25
 _log = logging.getLogger(__name__)
@@ -48,6 +57,23 @@ class Answered(Generic[AnswerT]):
         return self.usage.cost_usd or 0.0
 
 
+def _no_batch(_custom_id: str) -> BatchAnswer | None:
+    return None
+
+
+def _object_of(answer: AnswerT) -> AnswerT:
+    """The answer, if it is an object of the SDK.
+
+    Raises:
+        OpenAIError: it is what servers send that do not speak the interface: a page, a list, null.
+    """
+    import openai
+
+    if not isinstance(answer, BaseModel):
+        raise openai.OpenAIError(f"{type(answer).__name__} came, a JSON object expected")
+    return answer
+
+
 def open_sdk(settings: HostedSettings, place: str) -> tuple[Any, SecretStr | None]:
     """The SDK's client of a server, and the key it sends; nothing is sent yet.
 
@@ -63,7 +89,7 @@ def open_sdk(settings: HostedSettings, place: str) -> tuple[Any, SecretStr | Non
     variable = settings.api_key_variable
     key = find_key(variable, place) if variable else None
     sdk = openai.OpenAI(
-        api_key=key.get_secret_value().strip() if key else _NO_KEY,
+        api_key=key.get_secret_value() if key else _NO_KEY,
         base_url=settings.base_url,
         timeout=openai.Timeout(settings.timeout_s, connect=10.0),
         # Ours: the SDK also repeats calls of an account without money.
@@ -113,7 +139,8 @@ class ModelClient:
         """Make one call; throttled, dropped and late ones are made again.
 
         Each answer is counted in the current account, whatever is in it; one that came with a batch
-        takes the place of the call, at the batch's price, the first time that it is taken.
+        takes the place of the call, at the batch's price, the first time that it is taken, and so
+        does one that an earlier try of the same piece of work paid for.
 
         Args:
             send: makes the call with the SDK's client (``openai.OpenAI``); gives its answer.
@@ -130,12 +157,13 @@ class ModelClient:
             BackendError: the request was refused for another reason.
             AwaitedAnswerError: the answer comes with a batch and has not come.
         """
-        answered = self._by_book(send, what, expected_usd)
+        request, answered = self._before(send, what, expected_usd)
         if answered is not None:
             return answered
         for attempt in range(1, self._settings.attempts + 1):
             outcome, asked_s = self._attempt(send, what, expected_usd)
             if isinstance(outcome, Answered):
+                note_paid(request, outcome)
                 return outcome
             wait_s = self._wait_s(attempt, asked_s)
             last = attempt == self._settings.attempts
@@ -147,29 +175,38 @@ class ModelClient:
             f"{what}: no attempt was made; raise {self._place(what).setting('attempts')}"
         )
 
-    def _by_book(
+    def _before(
         self, send: Callable[[Any], AnswerT], what: str, expected_usd: float | None
-    ) -> Answered[AnswerT] | None:
-        """The answer that came with a batch; None where there is none."""
+    ) -> tuple[str, Answered[AnswerT] | None]:
+        """The request's id, and its answer where one came with a batch or to an earlier try."""
         book = current_book()
-        if book is None:
-            return None
-        looked = BookSdk(book, CallOrigin(self._settings, self._stage, what, expected_usd))
+        if book is None and not are_kept():
+            return "", None
+        origin = CallOrigin(self._settings, self._stage, what, expected_usd)
+        looked = BookSdk(book or AnswerBook(_no_batch, awaits=False), origin)
         answer = send(looked)
-        if looked.found is None:
-            return None
-        if looked.found.status != _DONE:
-            book.claim(looked.custom_id, 0.0)
-            book.settle(looked.custom_id)
-            raise translated(status_error(looked.found), self._place(what), self._key)
+        if looked.found is not None:
+            return looked.custom_id, self._of_batch(looked, looked.found, answer, what)
+        paid = paid_answer(looked.custom_id)
+        return looked.custom_id, cast("Answered[AnswerT] | None", paid)
+
+    def _of_batch(
+        self, looked: BookSdk, found: BatchAnswer, answer: AnswerT, what: str
+    ) -> Answered[AnswerT]:
+        """An answer that came with a batch, counted at the batch's price where it is the first."""
+        book, custom_id = looked.book, looked.custom_id
+        if found.status != _DONE:
+            book.claim(custom_id, 0.0)
+            book.settle(custom_id)
+            raise translated(status_error(found), self._place(what), self._key)
         usage = read_usage(answer, self._model, self.prices)
         if usage.cost_usd is not None:
             usage = usage.model_copy(update={"cost_usd": PRICE_SHARE * usage.cost_usd})
-        if book.claim(looked.custom_id, usage.cost_usd or 0.0):
+        if book.claim(custom_id, usage.cost_usd or 0.0):
             current_account().book(usage)
         else:
             usage = usage.model_copy(update={"cost_usd": 0.0})
-        book.settle(looked.custom_id)
+        book.settle(custom_id)
         return Answered(answer, usage)
 
     def _attempt(
@@ -186,16 +223,19 @@ class ModelClient:
         )  # fmt: skip
         with limiter.slot(), across_processes():
             account.reserve(expected_usd, what)
+            set_aside = expected_usd
             try:
-                answer = send(self._sdk)
+                answer = _object_of(send(self._sdk))
                 usage = read_usage(answer, self._model, self.prices)
                 account.book(usage)
-            except openai.OpenAIError as error:
+                if usage.uncounted_calls:  # it may have cost all of that, so that stays set aside
+                    set_aside = None
+            except (openai.OpenAIError, *_NO_JSON) as error:
                 # Not chained: the SDK's error holds the request with its key, and the server's
                 # words as they came, which tracebacks would print.
                 return translated(error, self._place(what), self._key), retry_after_s(error)
             finally:
-                account.release(expected_usd)
+                account.release(set_aside)
         return Answered(answer, usage), None
 
     def _place(self, what: str) -> CallPlace:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from mmpart_core.hosted.model_facts import TokenPrices
 
 _IMAGE_TOKENS = 2500  # more than any detail setting but "original" uses at 1024 pixels
+_MOST_TOLD = 300  # characters of a server's own words
 _CHARS_PER_TOKEN = 2.0  # fewer than in any language the questions are in, so a bound
 
 
@@ -26,12 +27,14 @@ class Reply:
         text: what it said.
         refusal: why it declined; empty when it did not.
         cut_off: why it ended too early; empty when it did not.
+        failed: why there is no answer at all; empty when there is one.
         cost_usd: what it cost, as far as that is known.
     """
 
     text: str
     refusal: str = ""
     cut_off: str = ""
+    failed: str = ""
     cost_usd: float = 0.0
 
 
@@ -139,12 +142,15 @@ class ResponsesExchange(_Asked):
 
     def read(self, answer: Any, cost_usd: float) -> Reply:
         """What the answer says; only final messages count, not what was thought aloud."""
+        if answer.status == "failed" or not isinstance(answer.output, list):
+            return Reply("", failed=_failure(answer, "output"), cost_usd=cost_usd)
         texts: list[str] = []
         refusals: list[str] = []
-        for item in answer.output or ():
-            if item.type != "message" or getattr(item, "phase", None) == "commentary":
+        for item in answer.output:
+            kind, phase = getattr(item, "type", ""), getattr(item, "phase", "")
+            if kind != "message" or phase == "commentary":
                 continue
-            for piece in item.content:
+            for piece in item.content or ():
                 if piece.type == "refusal":
                     refusals.append(piece.refusal or "no reason given")
                 elif piece.type == "output_text":
@@ -152,10 +158,8 @@ class ResponsesExchange(_Asked):
         reason = getattr(answer.incomplete_details, "reason", None) or ""
         if reason == "content_filter":
             refusals.append("its content filter stopped the answer")
-        if answer.status == "failed":
-            reason = getattr(answer.error, "message", None) or "the model failed"
-        cut_off = reason if answer.status in ("incomplete", "failed") else ""
-        return Reply("".join(texts), " ".join(refusals), cut_off, cost_usd)
+        cut_off = reason if answer.status == "incomplete" else ""
+        return Reply("".join(texts), " ".join(refusals), cut_off, cost_usd=cost_usd)
 
 
 @dataclass(frozen=True)
@@ -193,14 +197,21 @@ class ChatExchange(_Asked):
 
     def read(self, answer: Any, cost_usd: float) -> Reply:
         """What the answer says."""
-        if not answer.choices:
-            return Reply("", cut_off="the answer has no choices", cost_usd=cost_usd)
-        choice = answer.choices[0]
+        choice: Any = next(iter(answer.choices or ()), None)
+        if getattr(choice, "message", None) is None:
+            return Reply("", failed=_failure(answer, "choices"), cost_usd=cost_usd)
         refusal = getattr(choice.message, "refusal", None) or ""
         if choice.finish_reason == "content_filter":
             refusal = refusal or "its content filter stopped the answer"
         cut_off = "max_output_tokens" if choice.finish_reason == "length" else ""
-        return Reply(choice.message.content or "", refusal, cut_off, cost_usd)
+        return Reply(choice.message.content or "", refusal, cut_off, cost_usd=cost_usd)
+
+
+def _failure(answer: Any, lacking: str) -> str:
+    """What an answer without content says of itself; some servers send errors with HTTP 200."""
+    error = getattr(answer, "error", None)
+    told = getattr(error, "message", None) or error
+    return " ".join(str(told).split())[:_MOST_TOLD] if told else f"it has no {lacking}"
 
 
 EXCHANGES: Mapping[str, type[ResponsesExchange] | type[ChatExchange]] = {

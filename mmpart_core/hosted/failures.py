@@ -56,7 +56,7 @@ def translated(error: Exception, place: CallPlace, key: SecretStr | None) -> MMP
     """The error of ours that an SDK's error means.
 
     Args:
-        error: what the SDK raised (``openai.OpenAIError``).
+        error: what the SDK raised: ``openai.OpenAIError``, or that an answer is no JSON.
         place: where the call comes from.
         key: taken out of the message.
     """
@@ -65,8 +65,8 @@ def translated(error: Exception, place: CallPlace, key: SecretStr | None) -> MMP
     told = said(error, key)
     if isinstance(error, openai.APITimeoutError):
         return TransientBackendError(
-            f"{place.what}: {place.model} gave no answer within {place.timeout_s:g} s; run again, "
-            f"or raise {place.setting('timeout_s')}"
+            f"{place.what}: {place.model} gave no answer within {place.timeout_s:g} s (it may be "
+            f"billed all the same); run again, or raise {place.setting('timeout_s')}"
         )
     if isinstance(error, openai.APIConnectionError):
         return TransientBackendError(
@@ -77,7 +77,7 @@ def translated(error: Exception, place: CallPlace, key: SecretStr | None) -> MMP
         return _of_status(error, place, told)
     return BackendError(
         f"{place.what}: the answer of {place.model} could not be read ({told}); check that "
-        f"{place.base_url} speaks OpenAI's interface"
+        f"{place.base_url} is where OpenAI's interface is: most addresses end with /v1"
     )
 
 
@@ -97,9 +97,11 @@ def _of_status(error: Any, place: CallPlace, told: str) -> MMPartError:
         return _of_access(error.status_code, place, told)
     if error.status_code in (408, 409, 425, 429) or error.status_code >= 500:
         kind = "is throttled" if error.status_code == 429 else "failed"
+        asked_s = retry_after_s(error)
+        wait = "" if asked_s is None else f"; it asks to wait {asked_s:.0f} s"
         return TransientBackendError(
-            f"{place.what}: {place.model} {kind} (HTTP {error.status_code}: {told}); run again "
-            f"later, lower {place.setting('requests_per_minute')} or raise "
+            f"{place.what}: {place.model} {kind} (HTTP {error.status_code}: {told}{wait}); run "
+            f"again later, lower {place.setting('requests_per_minute')} or raise "
             f"{place.setting('attempts')}"
         )
     return BackendError(

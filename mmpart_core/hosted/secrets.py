@@ -33,7 +33,7 @@ def forget_keys() -> None:
 
 def has_key(variable: str) -> bool:
     """Whether there is a key; its value is not looked at."""
-    return variable in _provided or bool(os.environ.get(variable))
+    return bool(_looked_up(variable))
 
 
 def find_key(variable: str, place: str) -> SecretStr:
@@ -43,17 +43,31 @@ def find_key(variable: str, place: str) -> SecretStr:
         variable: name of the environment variable.
         place: which setting names it, for the message.
 
+    Returns:
+        Without white space around it: files and secret stores end keys with a new line.
+
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or it cannot be sent.
     """
-    key = _provided.get(variable) or SecretStr(os.environ.get(variable, ""))
-    if not key.get_secret_value().strip():
+    key = _looked_up(variable)
+    if not key:
         raise ConfigError(
             f"{place}: a key in the environment variable {variable} expected, it is not set; set "
             f"it (export {variable}=...), name another variable, or leave the setting empty for a "
             "server that needs no key"
         )
-    return key
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ConfigError(
+            f"{place}: the key in {variable} holds spaces, line breaks or letters that no key has; "
+            "copy it again, whole and without quotation marks"
+        )
+    return SecretStr(key)
+
+
+def _looked_up(variable: str) -> str:
+    provided = _provided.get(variable)
+    key = os.environ.get(variable, "") if provided is None else provided.get_secret_value()
+    return key.strip()
 
 
 def without_keys(text: str, key: SecretStr | None = None) -> str:

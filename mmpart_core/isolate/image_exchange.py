@@ -1,16 +1,16 @@
 """What is sent to ``images.edit``, and what comes back, as pictures."""
 
 import base64
-import binascii
 import io
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from mmpart_core.errors import BackendError
 from mmpart_core.images import region_masks
+from mmpart_core.intake.image import DECODE_FAULTS
 from mmpart_core.isolate.canvas import Canvas, border_colour
 from mmpart_core.isolate.protocol import IsolationTask
 
@@ -84,7 +84,7 @@ def _read(text: str, what: str) -> UInt8[np.ndarray, "h w 4"]:
                 f"{_MOST_PX // 10**6} million pixels expected; check isolate.base_url"
             )
         return np.asarray(image.convert("RGBA"))
-    except (binascii.Error, UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (*DECODE_FAULTS, Image.DecompressionBombError) as error:
         raise BackendError(
             f"{what}: a picture of the answer cannot be read ({error}); PNG, WebP or JPEG in "
             "base64 expected; run again, or check isolate.base_url"

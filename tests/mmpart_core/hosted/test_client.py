@@ -105,6 +105,14 @@ def test_an_answer_without_usage_is_told_apart(model_server: ModelServer) -> Non
     assert (done.usage.uncounted_calls, done.usage.calls, done.usage.cost_usd) == (1, 1, None)
 
 
+@pytest.mark.parametrize("body", ["It works!", [], None, b"", b"<html>It works!</html>"])
+def test_what_is_no_answer_names_the_address(model_server: ModelServer, body: Any) -> None:
+    model_server.fail("/responses", Reply(200, body, unchecked=True))
+    with pytest.raises(BackendError, match=rf"could not be read .*{model_server.base_url}.*/v1"):
+        ask(client(model_server))
+    assert len(model_server.requests) == 1
+
+
 @pytest.mark.parametrize(
     "replies",
     [
@@ -136,7 +144,7 @@ def test_retry_after_is_honoured(model_server: ModelServer) -> None:
 
 def test_a_wait_that_is_too_long_is_not_waited(model_server: ModelServer) -> None:
     model_server.fail("/responses", rate_limited(3600))
-    with pytest.raises(TransientBackendError, match="throttled"):
+    with pytest.raises(TransientBackendError, match=r"throttled .*asks to wait 3600 s"):
         ask(client(model_server))
     assert len(model_server.calls("/responses")) == 1
 
@@ -215,6 +223,26 @@ def test_the_environment_is_looked_at(
     assert ask(client(model_server)).answer.output_text == "hi"
 
 
+def test_white_space_around_a_key_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets.forget_keys()
+    key = "0123456789abcdef0123456789abcdef"  # pragma: allowlist secret
+    monkeypatch.setenv(VARIABLE, f" {key}\r\n")
+    echo = Reply(401, {"error": {"message": f"Access denied due to invalid key {key}.",
+                                 "type": "t", "param": None, "code": "c"}})  # fmt: skip
+    with ModelServer(key) as server:
+        server.fail("/responses", echo)
+        with pytest.raises(ConfigError, match=r"invalid key \[removed\]"):
+            ask(client(server))
+
+
+@pytest.mark.parametrize("key", ["sk-“quoted”", "sk-two lines\nsk-more", "sk-with space"])
+def test_a_key_that_cannot_be_sent_is_refused_unseen(model_server: ModelServer, key: str) -> None:
+    secrets.provide_key(VARIABLE, SecretStr(key))
+    with pytest.raises(ConfigError, match=f"key in {VARIABLE}") as refused:
+        client(model_server)
+    assert key[3:] not in "".join(traceback.format_exception(refused.value))
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -272,6 +300,24 @@ def test_an_unknown_price_cannot_be_within_a_budget(model_server: ModelServer) -
     with spending(1.0), pytest.raises(BudgetError, match="not known"):
         ask(client(model_server), expected_usd=None)
     assert model_server.requests == []
+
+
+def test_an_answer_that_does_not_say_what_it_used_may_have_cost_the_most(
+    model_server: ModelServer,
+) -> None:
+    model_server.answer("/chat/completions", lambda r: chat("x", with_usage=False))
+    made = client(model_server)
+
+    def send(sdk: Any) -> Any:
+        return sdk.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "hello"}]
+        )
+
+    with spending(0.025):
+        for _ in range(2):
+            made.call(send, what="plan", expected_usd=0.01)
+        with pytest.raises(BudgetError, match=r"\$0.0050 of \$0.03 is left"):
+            made.call(send, what="plan", expected_usd=0.01)
 
 
 def test_refusals_are_paid_for(model_server: ModelServer) -> None:

@@ -28,7 +28,9 @@ from mmpart_core.errors import (
     ConfigError,
     QuotaExhaustedError,
     RefusedError,
+    TransientBackendError,
 )
+from mmpart_core.hosted.answer_book import piece_of_work
 from mmpart_core.hosted.spending import spending
 from mmpart_core.isolate.backends import diffusers
 from mmpart_core.isolate.check_settings import CheckSettings
@@ -234,6 +236,23 @@ def test_a_rejection_is_drawn_again_with_its_reason_and_all_is_counted(
     assert {each.model: each.calls for each in account.usage} == {
         MODEL: 2, "gpt-6.1-terra": 2,
     }  # fmt: skip
+
+
+def test_a_picture_is_not_paid_again_because_nobody_could_look_at_it(
+    model_server: ModelServer, source: np.ndarray
+) -> None:
+    store = MemoryStore()
+    model_server.answer("/images/edits", draws(hat_on))
+    model_server.answer("/responses", says(YES))
+    model_server.fail("/responses", rate_limited(0.01))
+    with spending() as account:
+        with pytest.raises(TransientBackendError), piece_of_work(lambda: "isolate-hat"):
+            isolated(model_server, source, store, check=True, check_attempts=1)
+        with piece_of_work(lambda: "isolate-hat"):
+            part = isolated(model_server, source, store, check=True, check_attempts=1)
+    assert len(model_server.calls("/images/edits")) == 1
+    assert part.cost_usd == pytest.approx(CALL_USD + LOOK_USD)
+    assert account.cost_usd == pytest.approx(part.cost_usd)
 
 
 class DrawsTheHat:

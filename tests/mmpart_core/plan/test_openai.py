@@ -220,6 +220,26 @@ def test_a_server_with_an_empty_answer(model_server: ModelServer) -> None:
     assert len(plan(model_server, api="chat").prompts) == 2
 
 
+ERRORS = {
+    "a server that errs politely": ({"error": "Unexpected endpoint"}, "Unexpected endpoint"),
+    "a model that failed": (
+        {"status": "failed", "error": {"code": "server_error", "message": "It stumbled"},
+         "output": []}, "It stumbled",
+    ),
+    "nothing in it": ({"choices": [{"message": None}], "output": None}, "it has no"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("api", ["responses", "chat"])
+@pytest.mark.parametrize("case", ERRORS)
+def test_an_answer_without_content_says_why(model_server: ModelServer, api: str, case: str) -> None:
+    body, words = ERRORS[case]
+    path = {"responses": "/responses", "chat": "/chat/completions"}[api]
+    model_server.fail(path, *[Reply(200, body, unchecked=True)] * 2)
+    with pytest.raises(BackendError, match=f"no answer in it .*{words}"):
+        plan(model_server, api=api, tries=2)
+
+
 def test_an_answer_that_is_no_json_at_all(model_server: ModelServer) -> None:
     model_server.fail("/responses", Reply(502, "<html>bad gateway</html>", unchecked=True))
     model_server.answer("/responses", lambda request: response(GOOD))

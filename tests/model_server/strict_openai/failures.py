@@ -11,7 +11,7 @@ class Reply:
 
     Attributes:
         status: HTTP status.
-        body: JSON body.
+        body: JSON body; bytes are sent as they are.
         headers: additional headers.
         delay_s: how long it waits before it sends.
         drop: shut the connection down instead of answering.

@@ -157,7 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _send(self, reply: Reply) -> None:
-        payload = json.dumps(reply.body).encode()
+        raw = isinstance(reply.body, bytes)
+        payload = reply.body if raw else json.dumps(reply.body).encode()
         self.send_response(reply.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(payload)))
