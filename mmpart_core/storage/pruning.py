@@ -33,7 +33,8 @@ from mmpart_core.storage.store_contents import (
     record_files,
     record_stages,
 )
-from mmpart_core.storage.store_files import TEMPORARY_PREFIX, StoredFile
+from mmpart_core.storage.store_files import StoredFile
+from mmpart_core.storage.whole_files import TEMPORARY_PREFIX
 
 # Twice the age at which a blob that is put again is written again (``RENEWED_AFTER_S``).
 GRACE_S = 24 * 3600

@@ -1,7 +1,5 @@
 """Files under one root: a folder, or any address that fsspec knows."""
 
-import os
-import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +13,8 @@ from fsspec.implementations.local import LocalFileSystem
 
 from mmpart_core.errors import StorageError
 from mmpart_core.storage import object_stores
+from mmpart_core.storage.whole_files import write_whole
 
-TEMPORARY_PREFIX = "."
 _TIME_NAMES = ("LastModified", "mtime", "updated", "last_modified", "created")
 
 
@@ -44,8 +42,8 @@ class StoredFile:
 class StoreFiles:
     """Reads, writes and lists files under a root.
 
-    A file is complete or absent: in folders files are written through a temporary name and
-    ``os.replace``, object stores publish an object when it is whole. Credentials and endpoints are
+    A file is complete or absent: folders see ``whole_files``, object stores publish an object when
+    it is whole. Credentials and endpoints are
     what the file system's own library finds (for S3: botocore's environment variables and files)
     or what ``storage_options`` say; they never appear in messages. What passes (throttling, a
     dropped connection, a server's own error) is tried again by the library, see
@@ -131,7 +129,7 @@ class StoreFiles:
         full = self._full(path)
         with self._explained("write", path):
             if self._local:
-                _replace_file(Path(full), data)
+                write_whole(Path(full), data)
             else:
                 self._fs.pipe_file(full, data)
 
@@ -238,14 +236,3 @@ def written_time(facts: dict[str, Any]) -> float | None:
             except ValueError:
                 continue
     return None
-
-
-def _replace_file(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mark = f"{os.getpid()}-{threading.get_ident()}"
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}.{mark}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

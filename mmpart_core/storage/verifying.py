@@ -15,7 +15,8 @@ from mmpart_core.storage.store_contents import (
     record_stages,
     referred_blobs,
 )
-from mmpart_core.storage.store_files import TEMPORARY_PREFIX, StoredFile, StoreFiles
+from mmpart_core.storage.store_files import StoredFile, StoreFiles
+from mmpart_core.storage.whole_files import TEMPORARY_PREFIX
 
 MAX_LISTED = 1000
 Trouble = Literal["altered blob", "unreadable record", "missing blob", "altered blob referred to"]
