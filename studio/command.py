@@ -7,9 +7,10 @@ import typer
 from rich.console import Console
 
 from flows.cli import app
+from flows.cli_group import UNUSABLE
 from flows.cli_options import Store, Verbose
 from flows.cli_prefect import import_prefect
-from flows.cli_run import errors_end
+from flows.cli_run import errors_end, errors_end_with
 from flows.inputs import DEFAULT_STORE, STORE_VARIABLE
 from flows.stopping import exit_status
 
@@ -33,12 +34,14 @@ def open_studio(
     """Open the studio: a web page to make, look at and correct objects."""
     console = Console(stderr=True)
     import_prefect(verbose)
-    from studio.server import serve
+    from studio.server import check_store, serve
 
     def tell(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     url = _store_url(store)
+    with errors_end_with(UNUSABLE, console):
+        check_store(url)
     try:
         with errors_end(console):
             serve(url, host, port, max_upload_mb * 1_000_000, tell, verbose)

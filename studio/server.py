@@ -1,5 +1,6 @@
 """Serves the studio: one process, a Prefect server beside it where none is configured."""
 
+import errno
 import secrets
 import socket
 
@@ -10,10 +11,22 @@ from flows.cli_prefect import prefect_session, report_crash
 from flows.inputs import check_store_address
 from flows.stopping import Telling, interruptible
 from mmpart_core.errors import ConfigError
+from mmpart_core.storage.opening import open_store
 from studio.app import create_app
 from studio.guard import LOOPBACK
 
 _STOPPED = "Stopped. What was finished is kept in the store."
+
+
+def check_store(url: str) -> None:
+    """Refuse a store that cannot be written, before anything is started.
+
+    Raises:
+        ConfigError: its address cannot be used.
+        StorageError: it cannot be reached or written.
+    """
+    check_store_address(url)
+    open_store(url).probe()
 
 
 def serve(
@@ -38,7 +51,6 @@ def serve(
         ConfigError: the port is taken, or no Prefect server can be had.
         StorageError: the store cannot be used.
     """
-    check_store_address(store_url)
     listener = _listen(host, port)
     address, bound = listener.getsockname()[:2]
     local = address in LOOPBACK
@@ -68,7 +80,12 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
+        # create_server adds the address to what the system says.
+        reason = (error.strerror or str(error)).partition(" (while ")[0]
+        taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        advice = (
+            "another --port, or 0 for any that is free" if taken else "an address of this machine"
+        )
         raise ConfigError(
-            f"--host {host} --port {port}: cannot listen there ({error.strerror}); choose another "
-            "--port, or 0 for any that is free"
+            f"--host {host} --port {port}: cannot listen there ({reason}); choose {advice}"
         ) from error

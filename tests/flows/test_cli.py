@@ -100,12 +100,18 @@ def test_unusable_input_is_one_message_and_status_2(
         (["generate", "x.png", "--paint"], "no such option: --paint"),
         (["generate", "x.png", "--part"], "--part"),
         (["generate", "x.png", "y.png"], "y.png"),
+        (["batch", ".", "--limit", "x"], "'--limit': it must be a valid integer; see"),
+        (["export", ".", "--format", "obj", "--size", "x"], "'--size': it must be a valid number;"),
+        (["export", ".", "--format", "usdz", "--size", "0"], "it must be greater than or equal to"),
+        (["generate", "-x.png", "--part", "hat"], "; the file is given as ./-x.png"),
+        (["export", ".", "--format", "stl"], "'--format': 'stl' is not one of 'obj'"),
         (["generated"], "no such command 'generated'. Did you mean 'generate'? See '"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_one_message_and_status_2(
     arguments: list[str], message: str, refused: Callable[..., str]
 ) -> None:
+    Path("-x.png").touch()
     assert message in refused(*arguments)
 
 
