@@ -7,7 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"
+ANSWERS = {
+    "403": b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
+    "500": b"",
+    "503": b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>",
+}
 
 
 class FlakyS3(ThreadingHTTPServer):
@@ -16,9 +20,9 @@ class FlakyS3(ThreadingHTTPServer):
     Attributes:
         faults: what happens to the next requests of a method: ``"503"``, ``"500"``, ``"drop"``
             (the connection ends half way through the request's body, or before the answer),
-            ``"cut"`` (the answer ends half way), ``"slow"`` (it comes after a second).
+            ``"cut"`` (the answer ends half way), ``"slow"`` (it comes after a second), ``"403"``.
         seen: methods of all requests.
-        down: every connection ends before an answer.
+        always: happens to all requests; nothing else then does.
     """
 
     daemon_threads = True
@@ -28,13 +32,13 @@ class FlakyS3(ThreadingHTTPServer):
         self.upstream = urlsplit(upstream)
         self.faults: dict[str, list[str]] = {}
         self.seen: list[str] = []
-        self.down = False
+        self.always = ""
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def fault_of(self, method: str) -> str:
         self.seen.append(method)
-        if self.down:
-            return "drop"
+        if self.always:
+            return self.always
         waiting = self.faults.get(method, [])
         return waiting.pop(0) if waiting else ""
 
@@ -55,8 +59,8 @@ class _Passing(BaseHTTPRequestHandler):
             self.connection.close()
             return
         body = self.rfile.read(size)
-        if fault in ("500", "503"):
-            self._answer(int(fault), [], SLOW_DOWN if fault == "503" else b"")
+        if fault in ANSWERS:
+            self._answer(int(fault), [], ANSWERS[fault])
             return
         if fault == "slow":
             time.sleep(1.0)

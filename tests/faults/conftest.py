@@ -10,7 +10,7 @@ from prefect.events.worker import EventsWorker
 
 from tasks import _cluster
 from tests.faults.servers import PrefectServer, reporting_to, worker_processes
-from tests.faults.trial import PACKAGES, Trial, search_path
+from tests.faults.trial import JOURNAL, PACKAGES, Trial, search_path
 from tests.faults.verdict import true_outputs
 
 
@@ -42,7 +42,7 @@ def trial_of(
         environment = {**prefect.environment, **given.pop("environment", {})}
         trial = Trial(tmp_path / name, environment, **given)
         made.append(trial)
-        monkeypatch.setenv("MMPART_NOOP_JOURNAL", trial.environment["MMPART_NOOP_JOURNAL"])
+        monkeypatch.setenv(JOURNAL, trial.environment[JOURNAL])
         return trial
 
     yield make

@@ -8,16 +8,16 @@ import os
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from flows.dataset_attempts import MAX_DEATHS
 from flows.dataset_progress import DatasetTally
-from mmpart_core.errors import QuotaExhaustedError, StorageError
-from tests.faults.servers import DaskProcesses, PrefectServer, SmallDisk
-from tests.faults.trial import Mark, Trial
+from mmpart_core.errors import QuotaExhaustedError
+from tests.faults.servers import DaskProcesses, PrefectServer
+from tests.faults.trial import Trial
 
 STAGE, BEFORE = "reconstruct", 10  # so many pieces of work of that stage go through undisturbed
+NEWER_MESHES = "import mmpart_noop.mesh; mmpart_noop.mesh.NoopExtractor.VERSION = '2'"
 OTHER_MACHINE = """
 import socket, time
 real = time.time
@@ -81,6 +81,7 @@ def kill_server(trial: Trial, server: PrefectServer) -> None:
 
 def kill_server_for_good(trial: Trial, server: PrefectServer) -> None:
     """SIGKILL of Prefect's server at work; it comes back when the run has ended. Run again."""
+    trial.environment["PREFECT_CLIENT_MAX_RETRIES"] = "1"  # it gives up soon
     with held(trial):
         process = trial.start()
         trial.wait_for(STAGE, BEFORE + 1)
@@ -89,6 +90,7 @@ def kill_server_for_good(trial: Trial, server: PrefectServer) -> None:
     server.start()
     if status not in (0, 1):
         raise AssertionError(f"the batch ended with {status}: {said}")
+    del trial.environment["PREFECT_CLIENT_MAX_RETRIES"]
     trial.finish()
 
 
@@ -168,52 +170,6 @@ def kill_scheduler(trial: Trial, dask: DaskProcesses) -> DatasetTally:
     return trial.beside(kill, trial.run)
 
 
-def fill_disk(trial: Trial, disk: SmallDisk) -> Mark:
-    """The store's disk is full; it gets room, run again. Gives how far the first run came."""
-    broken_off(trial, "No space left")
-    mark = trial.mark()
-    disk.grow()
-    trial.run()
-    return mark
-
-
-def broken_off(trial: Trial, words: str, **changes: Any) -> None:
-    """Run; the store must fail."""
-    try:
-        trial.run(**changes)
-    except StorageError as error:
-        if words not in str(error):
-            raise
-    else:
-        raise AssertionError("the run went on without its store")
-
-
-def lose_store(trial: Trial, flaky: Any) -> None:
-    """The store in S3 goes away at work and comes back when the run has ended. Run again.
-
-    Args:
-        trial: its store is behind ``flaky``.
-        flaky: a ``FlakyS3``.
-    """
-
-    def leave() -> None:
-        with held(trial):
-            trial.wait_for(STAGE, BEFORE + 1)
-            flaky.down = True
-
-    trial.beside(leave, lambda: broken_off(trial, "cannot"))
-    flaky.down = False
-    trial.mark()
-    trial.run()
-
-
-def storm(flaky: Any) -> None:
-    """S3 refuses, dawdles and breaks off, half way through what is sent, in every third answer."""
-    faults = ["503", "", "", "drop", "", "", "500", "", "", "", "", "slow", "", "", ""] * 4
-    cut = [fault.replace("drop", "cut") for fault in faults]
-    flaky.faults = {"GET": cut, "HEAD": [*faults], "PUT": [*faults]}
-
-
 def run_out_of_money(trial: Trial, planner: Any, plans: int) -> list[str]:
     """The hosted planner's account has money for so many plans; it is filled up, run again.
 
@@ -232,31 +188,23 @@ def run_out_of_money(trial: Trial, planner: Any, plans: int) -> list[str]:
     return paid
 
 
-def spoil(trial: Trial, how: str) -> None:
-    """Spoil the store of a finished run: a blob ``gone`` or ``altered``, a record ``truncated``.
+def redeploy(trial: Trial) -> set[str]:
+    """SIGTERM at work, as a redeployment sends; then a newer version makes the rest.
 
-    The objects' files go, too, so that every object is looked at again. One piece of work is lost:
-    a reconstruction, a mesh, or views.
+    Gives the work of the older version that the newer one does again.
     """
-    store = Path(str(trial.job.store))
-    blobs = sorted(store.glob("blobs/*/*"))
-    if how == "gone":
-        next(path for path in blobs if path.read_bytes()[8:].startswith(b"{")).unlink()
-    elif how == "altered":
-        told = "".join(path.read_text() for path in store.glob("records/mesh/*.json"))
-        glb = next(path for path in blobs if path.name in told and _is_glb(path))
-        content = bytearray(glb.read_bytes())
-        content[-1] ^= 1
-        glb.write_bytes(content)
-    else:
-        record = min(store.glob("records/multiview/*.json"))
-        record.write_bytes(record.read_bytes()[:-20])
-    for path in Path(trial.job.output).glob("objects/*/object.glb"):
-        path.unlink()
-
-
-def _is_glb(path: Path) -> bool:
-    return path.read_bytes().startswith(b"glTF")
+    with held(trial):
+        process = trial.start()
+        trial.wait_for(STAGE, BEFORE + 1)
+        process.terminate()
+    status, said = trial.ended(process)
+    if status not in (128 + signal.SIGTERM, -signal.SIGTERM):
+        raise AssertionError(f"the batch ended with {status}: {said}")
+    older = {work for work, _ in trial.begun("mesh")}
+    status, said = trial.ended(trial.start(bootstrap=NEWER_MESHES))
+    if status:
+        raise AssertionError(f"the newer version ended with {status}: {said}")
+    return older
 
 
 @contextmanager

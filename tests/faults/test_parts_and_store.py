@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from mmpart_core.errors import BackendError
-from tests.faults import disturbances
+from tests.faults import disturbances, store_disturbances
 from tests.faults.trial import OBJECTS, PARTS, Trial
 from tests.faults.verdict import assert_sound
 
@@ -40,11 +40,31 @@ def test_what_is_gone_or_spoiled_is_made_again_and_nothing_else(
     before = trial.calls()
     lost = {"gone": "reconstruct", "altered": "mesh", "truncated": "multiview"}
     for how in lost:
-        disturbances.spoil(trial, how)
+        store_disturbances.spoil(trial, how)
     assert trial.run().complete
     again = set((trial.calls() - before).keys()) & set(before)
     assert sorted(work.split()[0] for work in again) == sorted(lost.values())
     assert_sound(trial, undisturbed, again=again)
+
+
+@pytest.mark.long
+def test_what_is_gone_before_its_object_is_assembled_is_made_again_when_asked(
+    trial_of: Callable[..., Trial], undisturbed: Outputs
+) -> None:
+    trial = trial_of(objects=OBJECTS[:4])
+    lost = store_disturbances.lose_mesh_at_work(trial)
+    assert_sound(trial, undisturbed, again=lost)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_redeployment_in_the_middle_ends_with_the_new_version_alone(
+    trial_of: Callable[..., Trial], undisturbed: Outputs
+) -> None:
+    trial = trial_of(objects=OBJECTS[:6])
+    older = disturbances.redeploy(trial)
+    assert older
+    assert assert_sound(trial, undisturbed, again=older).repeated == []
 
 
 def test_a_new_version_in_the_middle_makes_only_its_stage_again(

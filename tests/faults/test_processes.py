@@ -39,7 +39,7 @@ def test_the_prefect_server_is_killed_and_comes_back(
 def test_the_prefect_server_stays_away_for_the_rest_of_a_run(
     trial_of: Callable[..., Trial], undisturbed: Outputs, prefect: PrefectServer
 ) -> None:
-    trial = trial_of(objects=OBJECTS[:4], environment={"PREFECT_CLIENT_MAX_RETRIES": "1"})
+    trial = trial_of(objects=OBJECTS[:4])
     disturbances.kill_server_for_good(trial, prefect)
     assert assert_sound(trial, undisturbed, unheard=True).repeated == []
 

@@ -6,7 +6,7 @@ import pytest
 
 from mmpart_core.errors import ConfigError
 from mmpart_core.storage import object_stores
-from tests.faults import disturbances
+from tests.faults import store_disturbances
 from tests.faults.servers import flaky_s3, forget_connections
 from tests.faults.trial import OBJECTS, Trial
 from tests.faults.verdict import assert_sound
@@ -33,16 +33,17 @@ def trial(trial_of: Callable[..., Trial], flaky: FlakyS3, s3_url: str) -> Trial:
 def test_a_storm_of_failures_is_outlived(
     trial: Trial, flaky: FlakyS3, undisturbed: Outputs
 ) -> None:
-    disturbances.storm(flaky)
+    store_disturbances.storm(flaky)
     assert trial.run().complete
     assert assert_sound(trial, undisturbed).repeated == []
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("fault", ["drop", pytest.param("403", marks=pytest.mark.long)])
 def test_a_store_that_goes_away_ends_the_run_and_loses_nothing(
-    trial: Trial, flaky: FlakyS3, undisturbed: Outputs
+    trial: Trial, flaky: FlakyS3, undisturbed: Outputs, fault: str
 ) -> None:
-    disturbances.lose_store(trial, flaky)
+    store_disturbances.lose_store(trial, flaky, fault)
     (mark,) = trial.marks
     # What was under way when the store went away: a stage of each of two parts of three objects.
     assert len(mark.in_hand) <= 2 * trial.job.concurrency

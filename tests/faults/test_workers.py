@@ -12,7 +12,7 @@ from flows.dataset_job import DatasetJob
 from flows.generate_dataset import generate_dataset
 from mmpart_core.errors import ConfigError
 from tasks import _cluster
-from tests.faults import disturbances
+from tests.faults import disturbances, store_disturbances
 from tests.faults.servers import DaskProcesses, PrefectServer, SmallDisk
 from tests.faults.trial import OBJECTS, PARTS, Trial
 from tests.faults.verdict import assert_sound
@@ -105,7 +105,7 @@ def test_a_store_whose_disk_is_full_ends_the_run_and_loses_nothing(
     trial_of: Callable[..., Trial], undisturbed: Outputs, small_disk: SmallDisk
 ) -> None:
     trial = trial_of(store=str(small_disk.folder / "store"))
-    mark = disturbances.fill_disk(trial, small_disk)
+    mark = store_disturbances.fill_disk(trial, small_disk)
     assert mark.finished
     # What could not be stored: a stage of each of two parts of the objects under way.
     assert len(mark.in_hand) <= 2 * trial.job.concurrency

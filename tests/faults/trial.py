@@ -29,12 +29,18 @@ OBJECTS = tuple("abcdefghijkl")
 PARTS = ("1-seat", "2-back", "3-leg", "4-arm")
 PART_STAGES = ("isolate", "multiview", "reconstruct", "mesh")
 WAIT_S = 240.0
+JOURNAL = "MMPART_NOOP_JOURNAL"
 
 
 def search_path() -> str:
     """PYTHONPATH of processes that are to find the back-ends."""
     before = os.environ.get("PYTHONPATH", "")
     return os.pathsep.join([str(PACKAGES), *([before] if before else [])])
+
+
+def journal_in(folder: Path) -> Path:
+    """Where the back-ends of a trial in a folder tell what they do."""
+    return folder / "journal"
 
 
 def works_of(name: str) -> list[str]:
@@ -88,9 +94,10 @@ class Trial:
         self.marks: list[Mark] = []
         self._started: list[subprocess.Popen[str]] = []
         self._over = Event()
-        self.environment = {**environment, "MMPART_NOOP_JOURNAL": str(folder / "journal")}
-        (folder / "journal" / "faults").mkdir(parents=True)
-        (folder / "journal" / "calls").touch()
+        self._journal = journal_in(folder)
+        self.environment = {**environment, JOURNAL: str(self._journal)}
+        (self._journal / "faults").mkdir(parents=True)
+        (self._journal / "calls").touch()
         rows: list[dict[str, Any]] = []
         for name in self.objects:
             (folder / f"{name}.png").write_bytes(picture_of(name))
@@ -111,7 +118,7 @@ class Trial:
 
     def fault(self, work: str, words: str) -> None:
         """Let a piece of work, or a stage, go wrong from now on; no words: no longer."""
-        file = self.folder / "journal" / "faults" / work
+        file = self._journal / "faults" / work
         file.write_text(words) if words else file.unlink(missing_ok=True)
 
     def hold(self, stage: str, after: int) -> None:
@@ -124,6 +131,10 @@ class Trial:
         mark = Mark(self.calls(), finished)
         self.marks.append(mark)
         return mark
+
+    def interrupt(self, works: Collection[str]) -> None:
+        """Work that goes wrong before it is finished, whenever that is: it may be begun again."""
+        self.marks.append(Mark(Counter(works), frozenset()))
 
     def run(self, **changes: Any) -> DatasetTally:
         """Make it in this process."""
@@ -194,7 +205,7 @@ class Trial:
 
     def begun(self, stage: str = "") -> list[tuple[str, int]]:
         """All work that was begun, or a stage's, in order, each with its process."""
-        lines = (self.folder / "journal" / "calls").read_text().splitlines()
+        lines = (self._journal / "calls").read_text().splitlines()
         found = [(line.rpartition(" ")[0], int(line.rpartition(" ")[2])) for line in lines]
         return [each for each in found if f"{each[0]} ".startswith(f"{stage} ") or not stage]
 
@@ -229,6 +240,18 @@ class Trial:
                 found |= {f"{stage} {name}"} if name else set()
         return found
 
+    def lose_a_mesh(self) -> set[str]:
+        """Delete a mesh that an object still waits to be assembled from; gives the work lost."""
+        store = Path(str(self.job.store))
+        begun = self.calls()
+        for record in sorted(store.glob("records/mesh/*.json")):
+            work = f"mesh {_name_in('mesh', record.read_bytes())}"
+            if not begun[f"assemble {work.split()[1][0]}"]:
+                digest = _data_in(record.read_bytes())["mesh"]["sha256"]
+                next(store.glob(f"blobs/*/{digest}")).unlink()
+                return {work}
+        raise AssertionError("no object waits for more of its meshes")
+
     def outputs(self) -> dict[str, bytes | None]:
         """The file of each object."""
         place = self.job.place
@@ -238,7 +261,7 @@ class Trial:
 def _name_in(stage: str, content: bytes) -> str:
     """What the journal calls the work of a record; empty for one that is damaged."""
     try:
-        data = json.loads(json.loads(content)["result"])["data"]
+        data = _data_in(content)
     except ValueError:
         return ""
     if stage == "plan":
@@ -246,6 +269,11 @@ def _name_in(stage: str, content: bytes) -> str:
     if stage == "assemble":
         return str(data["placements"][0]["component"])[:1]
     return str(data["component"])[:3]
+
+
+def _data_in(content: bytes) -> Any:
+    """The fields of a record in a file's content."""
+    return json.loads(json.loads(content)["result"])["data"]
 
 
 def parts_of(name: str) -> list[str]:

@@ -1,9 +1,11 @@
 """What became of a disturbed data set, in objects, work, bytes, states and files."""
 
+import os
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -13,13 +15,14 @@ from prefect.events.worker import EventsWorker
 from flows.dataset_table import load_outcomes
 from mmpart_core import pipeline
 from mmpart_core.backends import STAGES
-from mmpart_core.config import validate_config
+from mmpart_core.config import PipelineConfig, validate_config
 from mmpart_core.intake.components import parse_part
 from mmpart_core.intake.request import build_request
 from mmpart_core.storage.memory_store import MemoryStore
 from mmpart_core.storage.opening import open_store
-from mmpart_core.storage.store_files import TEMPORARY_PREFIX
-from tests.faults.trial import OBJECTS, Trial, parts_of, picture_of
+from mmpart_core.storage.store_files import StoreFiles
+from mmpart_core.storage.whole_files import TEMPORARY_PREFIX
+from tests.faults.trial import JOURNAL, OBJECTS, Trial, parts_of, picture_of
 
 UNENDED = {"type": {"any_": ["RUNNING", "PENDING", "SCHEDULED", "CANCELLING"]}}
 # The type of state that an object's flow run ends in, by the object's outcome.
@@ -27,19 +30,29 @@ STATE_TYPES = {"made": "COMPLETED", "incomplete": "COMPLETED", "failed": "FAILED
 HEARD_S = 60.0
 
 
-def true_outputs() -> dict[str, bytes]:
-    """The file of each object, as the pipeline makes it in one process, without any flow."""
-    config = validate_config({stage: {"kind": "noop"} for stage in STAGES}, "noop")
-    outputs: dict[str, bytes] = {}
-    for name in OBJECTS:
-        store = MemoryStore()
-        parts = [parse_part(part) for part in parts_of(name)]
-        request = build_request(picture_of(name), parts, store=store, name=name)
-        assembled = pipeline.generate_object(request, config, store, seed=0).assembled
-        if assembled is None:
-            raise RuntimeError(f"object {name} was not made")
-        outputs[name] = store.get(assembled.glb)
-    return outputs
+def true_outputs(stages: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+    """The file of each object, as the pipeline makes it in one process, without any flow.
+
+    No trial's journal tells of it.
+
+    Args:
+        stages: back-ends in the place of ``noop``.
+    """
+    noop: dict[str, Any] = {stage: {"kind": "noop"} for stage in STAGES}
+    config = validate_config({**noop, **(stages or {})}, "noop")
+    with patch.dict(os.environ):
+        os.environ.pop(JOURNAL, None)
+        return {name: _true_output(name, config) for name in OBJECTS}
+
+
+def _true_output(name: str, config: PipelineConfig) -> bytes:
+    store = MemoryStore()
+    parts = [parse_part(part) for part in parts_of(name)]
+    request = build_request(picture_of(name), parts, store=store, name=name)
+    assembled = pipeline.generate_object(request, config, store, seed=0).assembled
+    if assembled is None:
+        raise RuntimeError(f"object {name} was not made")
+    return store.get(assembled.glb)
 
 
 @dataclass(frozen=True)
@@ -140,15 +153,19 @@ def assert_sound(
 
 def leftovers(trial: Trial) -> list[str]:
     """Temporary files, probes and notes of work under way that nobody took away."""
-    found = [
-        str(path)
-        for name in ("store", "out")
-        for path in (trial.folder / name).rglob("*")
-        if path.is_file() and path.name.startswith(TEMPORARY_PREFIX)
+    return [
+        f"{place.url}/{path}"
+        for place in (open_store(str(trial.job.store)), trial.job.place)
+        for path in _all_files(place)
+        if path.startswith(("probes/", "state/attempts/"))
+        or path.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
     ]
-    store = open_store(str(trial.job.store))
-    listed = [*trial.job.place.files_in("state/attempts"), *store.files_in("probes")]
-    return [*found, *(file.path for file in listed)]
+
+
+def _all_files(place: StoreFiles, folder: str = "") -> Iterator[str]:
+    yield from (file.path for file in place.files_in(folder))
+    for name in place.folder_names(folder):
+        yield from _all_files(place, f"{folder}/{name}".lstrip("/"))
 
 
 def untrue_runs(objects: Iterable[tuple[str, str, Any]]) -> list[str]:
