@@ -1,13 +1,15 @@
 """What the ``openai`` profile asks, takes, costs and gives, against the strict model server.
 
     PYTHONPATH=tests/model_server python -m benchmarks.hosted_run [--objects lantern] [--set ...]
+        [--only undisturbed|disturbed]
 
 The objects are the examples with a known scene. The server checks each request against the
 published contract and answers what is true: plans with the true boxes, edits with the true parts on
 the canvas that was asked for. Two measurements of each object.
 
-Undisturbed: plan and isolate in this process; printed are requests, seconds, cost, and how well
-each isolated part covers the true one (intersection over union of their pixels).
+Undisturbed: plan and isolate in this process; printed are requests, seconds, cost, CPU time of
+isolating (of which the server takes none) and how much of it the quality gate is, by step, and how
+well each isolated part covers the true one (intersection over union of their pixels).
 
 Disturbed: the real command, ``mmpart evaluate --generate``, in a process of its own, as often as it
 takes. The server throttles, fails, drops, dawdles, refuses, cuts off, blocks, and gives blank,
@@ -21,11 +23,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from unittest import mock
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import cv2
 import numpy as np
 from hosted_scenario import run_scenario  # pyright: ignore[reportMissingImports]  (tests)
 from known_scene import (  # pyright: ignore[reportMissingImports]  (tests/model_server)
@@ -36,16 +41,18 @@ from known_scene import (  # pyright: ignore[reportMissingImports]  (tests/model
 from pydantic import SecretStr
 from strict_openai import ModelServer  # pyright: ignore[reportMissingImports]
 
+from benchmarks.gate_clock import GateClock, gate_clock, medians
 from evaluation.reporting.tables import read_rows
 from evaluation.rows import ScoreRow
 from flows.profiles import find_config
 from mmpart_core import pipeline
 from mmpart_core.config import PipelineConfig, validate_config
-from mmpart_core.direct_runner import direct_runner
+from mmpart_core.direct_runner import StageRunner, direct_runner
 from mmpart_core.errors import StageFailedError
 from mmpart_core.hosted import secrets
 from mmpart_core.intake.truth import request_from_truth
-from mmpart_core.records import TRUTH_VIEW, IsolatedPart, StageRun
+from mmpart_core.isolate import tries
+from mmpart_core.records import TRUTH_VIEW, IsolatedPart, ObjectRequest, PartPlan, StageRun
 from mmpart_core.storage import codecs
 from mmpart_core.storage.memory_store import MemoryStore
 
@@ -77,15 +84,11 @@ def undisturbed(name: str) -> None:
         server.answer("/images/edits", known.edit)
         run = direct_runner(hosted_config(server), store, seed=0)
         plan, planned = pipeline.make_plan(request, run)
-        runs, parts = [planned], dict[str, IsolatedPart]()
-        for prompt in plan.prompts:
-            try:
-                inputs = {"image": request.image, "prompt": prompt}
-                parts[prompt.component], taken = run("isolate", prompt.component, inputs)
-                runs.append(taken)
-            except StageFailedError as error:
-                print(f"  {error}")
-                runs += error.runs
+        began = time.thread_time()
+        with gate_clock() as clock, mock.patch.object(tries, "judge_answer", clock.judge):
+            parts, runs = isolated(plan, request, run)
+        isolating_s = time.thread_time() - began
+        runs.insert(0, planned)
         calls = {path: len(server.calls(path)) for path in ("/responses", "/images/edits")}
         breaches = server.violations
     told = sum(each.cost_usd for each in runs)
@@ -93,7 +96,32 @@ def undisturbed(name: str) -> None:
     print(f"{name}, undisturbed: {len(parts)} of {len(request.components)} parts isolated, "
           f"{_seconds(runs)}; requests {calls}; breaches {len(breaches)}")  # fmt: skip
     print(f"  cost told ${told:.6f}, by hand ${by_hand:.6f}")
+    print(f"  {_share_of_gate(clock, isolating_s)}")
     print(f"  IoU with the true part: {_covered(parts, known, store)}")
+
+
+def isolated(
+    plan: PartPlan, request: ObjectRequest, run: StageRunner
+) -> tuple[dict[str, IsolatedPart], list[StageRun]]:
+    """All parts that could be isolated, and what each took; failures are printed."""
+    runs, parts = list[StageRun](), dict[str, IsolatedPart]()
+    for prompt in plan.prompts:
+        try:
+            inputs = {"image": request.image, "prompt": prompt}
+            parts[prompt.component], taken = run("isolate", prompt.component, inputs)
+            runs.append(taken)
+        except StageFailedError as error:
+            print(f"  {error}")
+            runs += error.runs
+    return parts, runs
+
+
+def _share_of_gate(clock: GateClock, isolating_s: float) -> str:
+    gate_s = sum(each["whole"] for each in clock.pictures)
+    return (
+        f"CPU time of isolating {isolating_s:.1f} s, of the gate {gate_s:.1f} s "
+        f"({100 * gate_s / isolating_s:.0f} %), of which a picture takes {medians(clock.pictures)}"
+    )
 
 
 def _seconds(runs: Sequence[StageRun]) -> str:
@@ -160,10 +188,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--objects", nargs="*", default=[])
     parser.add_argument("--set", action="append", default=[], dest="settings")
+    parser.add_argument("--only", choices=["undisturbed", "disturbed"])
     options = parser.parse_args()
+    cv2.setNumThreads(1)
     for name in options.objects or sorted(each.parent.name for each in EXAMPLES.glob("*/*.glb")):
-        undisturbed(name)
-        disturbed(name, options.settings)
+        if options.only != "disturbed":
+            undisturbed(name)
+        if options.only != "undisturbed":
+            disturbed(name, options.settings)
 
 
 if __name__ == "__main__":

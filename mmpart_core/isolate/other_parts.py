@@ -12,7 +12,7 @@ from mmpart_core.records import Region
 # All set by hand; ``benchmarks/isolation_gate.py`` shows what they let through and what not.
 _WHOLE = 0.95  # of the object: a part that is all of it, where there are other parts
 _STILL_SHOWN = 0.6  # of another part's own area
-_DRAWN = 0.3  # of the part's own area, at least
+_DRAWN = 0.15  # of the area of the part alone, at least: parts that nobody named lie there, too
 _OWN_AREA = 0.02  # of the object: smaller areas of single parts say nothing
 _STRAY = 0.02  # of the largest piece: smaller ones beside the object are specks
 _NEAR = 0.03  # of the longer side: how far around the object a piece may still be part of it

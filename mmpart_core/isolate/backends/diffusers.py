@@ -87,7 +87,7 @@ class Settings(EditorSettings):
 class DiffusersEditor:
     """Draws a part until a picture passes the gate."""
 
-    VERSION: ClassVar[str] = f"3-{texts_digest()}"
+    VERSION: ClassVar[str] = f"4-{texts_digest()}"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

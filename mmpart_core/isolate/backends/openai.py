@@ -82,7 +82,7 @@ class Settings(HostedSettings, EditorSettings):
 class OpenAIEditor:
     """Asks ``images.edit`` for a part until a picture passes the gate."""
 
-    VERSION: ClassVar[str] = f"3-{texts_digest()}"
+    VERSION: ClassVar[str] = f"4-{texts_digest()}"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -85,6 +85,14 @@ def test_a_box_that_holds_the_object_says_nothing() -> None:
     assert told(job(0, around), whole, rectangle(36, 204, 26, 214)) == []
 
 
+def test_what_nobody_named_may_fill_most_of_a_part_s_box() -> None:
+    """As the body does between two arms; only of the hat somebody said where it is."""
+    sides = HEAD & (np.abs(np.arange(240)[None, :] - 120) > 42)
+    alone = HEAD_BOX & job(1).foreground & ~HAT_BOX
+    assert 0.15 < (sides & alone).sum() / alone.sum() < 0.3
+    assert told(job(1), cut(BALD[..., :3], sides), HEAD_BOX) == []
+
+
 @pytest.mark.parametrize(("place", "strays"), [((20, 220), True), ((150, 120), False)])
 def test_a_small_thing_beside_the_object_fails(place: tuple[int, int], strays: bool) -> None:
     """Smaller than what counts as a piece; on the object it is detail."""
