@@ -1,4 +1,4 @@
-"""Chooses the depth of every part from one image: order and contact."""
+"""Chooses the depth of every part from one image: order, contact and symmetry."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,8 @@ from jaxtyping import Float
 
 from mmpart_core.assemble import depth_order
 from mmpart_core.assemble.depth_order import PairEvidence
+from mmpart_core.assemble.mirror_depth import MirrorDepth
+from mmpart_core.assemble.mirror_planes import MirrorPlane
 from mmpart_core.assemble.sight import SightPose
 from mmpart_core.geometry import transforms
 from mmpart_core.geometry.render import RenderScene
@@ -49,7 +51,7 @@ class SearchSettings:
         reach: how far a part's centre may be from the object's middle depth.
         steps: candidates per part and sweep.
         sweeps: how often all parts are revisited.
-        related: contact, penetration and twins count; without them order alone does.
+        related: contact, penetration, twins and symmetry count; without them order alone does.
     """
 
     reach: float
@@ -68,6 +70,7 @@ class DepthSearch:
         pairs: what the image says of parts i < j.
         settings: reach and resolution.
         twins: parts i < j of one size.
+        planes: that mirror the object.
         factors: the present depth factors, changed by ``run``.
         spread: per part, how far apart depths of nearly the same energy lie, object units.
     """
@@ -77,6 +80,7 @@ class DepthSearch:
     pairs: dict[tuple[int, int], PairEvidence]
     settings: SearchSettings
     twins: frozenset[tuple[int, int]] = frozenset()
+    planes: Sequence[MirrorPlane] = ()
     factors: list[float] = field(init=False)
     spread: list[float] = field(init=False)
 
@@ -89,6 +93,8 @@ class DepthSearch:
             for offset, part in zip(self._upright, self.parts, strict=True)
         ]
         self.spread = [0.0] * len(self.parts)
+        poses = [part.pose for part in self.parts]
+        self._mirrors = [MirrorDepth.of(plane, poses, self.camera) for plane in self.planes]
 
     def run(self) -> list[float]:
         """Search; gives the depth factor of each part."""
@@ -139,6 +145,7 @@ class DepthSearch:
         )
 
     def _improve(self, index: int, others: Sequence[int], offsets: Float[np.ndarray, "K"]) -> None:
+        offsets = np.concatenate([offsets, self._mirrored_offsets(index, others)])
         factors = 1.0 + offsets / self.parts[index].pose.depth
         energy = depth_order.prior_energy(offsets - self._upright[index])
         for other in others:
@@ -148,10 +155,18 @@ class DepthSearch:
                     factors, self.factors[other], related=self.settings.related
                 )
             energy = energy + self._size_energy(index, other, factors)
+        for mirror in self._mirrors:
+            energy = energy + mirror.energy(index, others, self.factors, factors)
         best = int(np.argmin(energy))
         close = offsets[energy <= energy[best] + _NEARLY * (np.median(energy) - energy[best])]
         self.spread[index] = float(close.max() - close.min())
         self.factors[index] = float(factors[best])
+
+    def _mirrored_offsets(self, index: int, others: Sequence[int]) -> Float[np.ndarray, "M"]:
+        """Changes of depth that bring a part onto a plane, within reach."""
+        found = [each for m in self._mirrors for each in m.candidates(index, others, self.factors)]
+        offsets = (np.array(found) - 1.0) * self.parts[index].pose.depth
+        return offsets[np.abs(offsets) <= self.settings.reach]
 
     def _size_energy(
         self, index: int, other: int, factors: Float[np.ndarray, "K"]

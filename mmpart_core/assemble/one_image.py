@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from mmpart_core.assemble import depth_order, eyes, fit_image, outline_fit, sight
 from mmpart_core.assemble.depth_search import DepthSearch, FittedPart, SearchSettings
+from mmpart_core.assemble.mirror_planes import MirrorPlane, MirrorShape, mirror_planes
 from mmpart_core.assemble.outline_fit import OutlinePart
 from mmpart_core.assemble.protocol import AssemblyTask
 from mmpart_core.assemble.twins import twins_of
@@ -25,11 +26,13 @@ class OneImage:
         poses: scale and centre of each, object frame.
         spread: per part, how far apart depths of nearly the same energy lie, object units.
         told: per part, whether anything in the image tells its depth.
+        mirrored: per part, whether the object's symmetry does.
     """
 
     poses: Float[np.ndarray, "K 4"]
     spread: tuple[float, ...]
     told: tuple[bool, ...]
+    mirrored: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ def place_by_image(
         )
     pairs = _pairs(task, camera, parts, settings.order_px, seed)
     twins = twins_of([part.mesh for part in task.parts], seed)
-    search = DepthSearch(camera, parts, pairs, settings.search, twins)
+    planes = _planes(task, camera, parts, seed) if settings.search.related else ()
+    search = DepthSearch(camera, parts, pairs, settings.search, twins, planes)
     factors = search.run()
     poses = [
         outline_fit.frame_pose(part.pose.moved(factor), camera)
@@ -86,7 +90,21 @@ def place_by_image(
         any(pair.ordered or pair.touching for key, pair in pairs.items() if index in key)
         for index in range(len(parts))
     )
-    return OneImage(np.stack(poses), tuple(search.spread), told)
+    mirrored = tuple(any(at in plane.mirrored for plane in planes) for at in range(len(parts)))
+    return OneImage(np.stack(poses), tuple(search.spread), told, mirrored)
+
+
+def _planes(
+    task: AssemblyTask, camera: Camera, parts: list[FittedPart], seed: int
+) -> tuple[MirrorPlane, ...]:
+    """Planes that mirror the object, as parts stand at its middle depth."""
+    shapes = [
+        MirrorShape.of(
+            each.mesh, part.pose.scale, float(part.pose.object_from_part(camera)[2, 3]), seed + at
+        )
+        for at, (each, part) in enumerate(zip(task.parts, parts, strict=True))
+    ]
+    return mirror_planes(shapes, np.array([float(part.area_px) for part in parts]))
 
 
 def _pairs(

@@ -82,10 +82,12 @@ def shape_notes(shape: Reshaping) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def image_notes(told: bool, parts: int) -> tuple[str, ...]:
+def image_notes(told: bool, mirrored: bool, parts: int) -> tuple[str, ...]:
     """What is uncertain about the depth of one of several parts placed by one image."""
     if parts < 2:
         return ()
+    if mirrored:
+        return ("depth from occlusion order, contact and the object's symmetry",)
     if told:
         return ("depth from occlusion order and contact only",)
     return ("nothing in the image tells its depth; left at the object's middle",)

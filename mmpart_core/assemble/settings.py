@@ -49,7 +49,7 @@ class Settings(BackendSettings):
     keep_contact: bool = Field(
         default=True,
         description="Where pictures leave it open, parts that meet stay in contact, do not reach "
-        "into each other, and twins keep one size.",
+        "into each other, twins keep one size, and from one image what is symmetric stays so.",
     )
     free_turn_deg: float = Field(
         default=0.0, ge=0.0, le=30.0,

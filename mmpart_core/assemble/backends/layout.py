@@ -68,7 +68,7 @@ class _Elevation:
 class LayoutAssembler:
     """Finds the input camera, then all parts' scale and position together."""
 
-    VERSION: ClassVar[str] = "9"
+    VERSION: ClassVar[str] = "10"
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -225,16 +225,19 @@ class LayoutAssembler:
             ImageSettings(options.window_px, options.fit_rounds, options.order_px, search),
             seed,
         )
-        notes = tuple(placement_notes.image_notes(told, len(task.parts)) for told in made.told)
+        notes = tuple(
+            placement_notes.image_notes(told, mirrored, len(task.parts))
+            for told, mirrored in zip(made.told, made.mirrored, strict=True)
+        )
         return _Found(
             made.poses,
             input_pose,
-            "scale and position from the isolated silhouette, depth from occlusion order and "
-            "contact",
+            "scale and position from the isolated silhouette, depth from occlusion order, "
+            "contact and symmetry",
             notes,
             made.spread,
             (Reshaping(),) * len(task.parts),
-            ("depth comes from one image: occlusion order and contact",),
+            ("depth comes from one image: occlusion order, contact and symmetry",),
         )
 
 
