@@ -118,14 +118,19 @@ def _of_access(status: int, place: CallPlace, told: str) -> ConfigError:
             f"(see mmpart doctor) or not open to this key; set {model} to one that is, and check "
             f"{place.setting('base_url')}"
         )
+    if not place.key_variable:
+        return ConfigError(
+            f"{place.stage}: {place.base_url} wants a key, and none was sent ({told}); name the "
+            f"environment variable that holds it: {place.setting('api_key_variable')}"
+        )
     if status == 401:
         return ConfigError(
-            f"{place.stage}: {place.base_url} does not take the key in "
-            f"{place.key_variable or 'no variable'} ({told}); set the right one"
+            f"{place.stage}: {place.base_url} does not take the key in {place.key_variable} "
+            f"({told}); set the right one"
         )
     return ConfigError(
         f"{model} '{place.model}': {place.base_url} denies the key in "
-        f"{place.key_variable or 'no variable'} its use ({told}); image models of OpenAI need a "
+        f"{place.key_variable} its use ({told}); image models of OpenAI need a "
         "verified organisation"
     )
 

@@ -1,15 +1,16 @@
 """Settings that every back-end on a hosted model has."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from mmpart_core.backends import BackendSettings
 from mmpart_core.hosted.secrets import has_key
 
 OPENAI_URL = "https://api.openai.com/v1"
+_OPENAI_HOST = "api.openai.com"
 _WAITING = "how calls are paced and repeated does not change an answer"
 _NAME = "names a credential, which has no part in the answer"
 _MONEY = "what a call costs does not change its answer"
@@ -30,6 +31,17 @@ def plain_address(value: str) -> str:
             "api_key_variable"
         )
     return value.rstrip("/")
+
+
+def is_openai(address: Any) -> bool:
+    """Whether an address is one of OpenAI's.
+
+    Example:
+        >>> is_openai("https://eu.api.openai.com/v1"), is_openai("https://api.openai.com.example")
+        (True, False)
+    """
+    host = urlsplit(str(address)).hostname or ""
+    return host == _OPENAI_HOST or host.endswith(f".{_OPENAI_HOST}")
 
 
 class HostedSettings(BackendSettings):
@@ -61,7 +73,8 @@ class HostedSettings(BackendSettings):
         default="OPENAI_API_KEY",
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$|^$",
         description="Environment variable (or Prefect Secret block) that holds the key; empty "
-        "for a server that needs none. The key of one provider is not for another.",
+        "for a server that needs none. Not given: OPENAI_API_KEY at OpenAI, else none, as the key "
+        "of one provider is not for another.",
     )
     timeout_s: float = Field(
         default=240.0, gt=0.0, le=3600.0, description="The longest that one answer may take."
@@ -107,6 +120,16 @@ class HostedSettings(BackendSettings):
         pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$",
         description="When the model is shut down (YYYY-MM-DD), in place of the table's date.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_key(cls, given: Any) -> Any:
+        """OpenAI's key goes to no other server unless somebody says so."""
+        if not isinstance(given, dict) or "api_key_variable" in given:
+            return given
+        if is_openai(given.get("base_url", OPENAI_URL)):
+            return given
+        return {**given, "api_key_variable": ""}
 
     @field_validator("base_url")
     @classmethod

@@ -9,6 +9,7 @@ from mmpart_core.hosted.settings import (
     FurtherModels,
     HostedModel,
     HostedSettings,
+    is_openai,
     plain_address,
 )
 
@@ -109,7 +110,7 @@ class CheckSettings(FurtherModels):
             variable = own.api_key_variable
         if variable is None:
             # A key of OpenAI's goes nowhere else unless somebody says so.
-            variable = "OPENAI_API_KEY" if address == OPENAI_URL else ""
+            variable = "OPENAI_API_KEY" if is_openai(address) else ""
         settings = HostedSettings(
             base_url=address,
             api_key_variable=variable,

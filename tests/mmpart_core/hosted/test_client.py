@@ -243,6 +243,24 @@ def test_a_key_that_cannot_be_sent_is_refused_unseen(model_server: ModelServer, 
     assert key[3:] not in "".join(traceback.format_exception(refused.value))
 
 
+def test_a_key_of_openai_goes_to_no_other_server_by_itself(
+    model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", model_server.api_key)
+    assert HostedSettings().api_key_variable == "OPENAI_API_KEY"
+    european = HostedSettings(base_url="https://eu.api.openai.com/v1")
+    assert european.api_key_variable == "OPENAI_API_KEY"
+    made = ModelClient(HostedSettings(base_url=model_server.base_url), "m", "plan")
+    made.open()
+    with pytest.raises(ConfigError, match=r"wants a key, and none was sent .*plan\.api_key_var"):
+        ask(made)
+    told = HostedSettings(base_url=model_server.base_url, api_key_variable="OPENAI_API_KEY")
+    model_server.answer("/responses", lambda request: response("hi"))
+    made = ModelClient(told, "m", "plan")
+    made.open()
+    assert ask(made).answer.output_text == "hi"
+
+
 @pytest.mark.parametrize(
     "address",
     [
