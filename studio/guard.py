@@ -113,18 +113,19 @@ def too_large(limit: int) -> HTTPException:
 
 
 def _host(value: str) -> str:
-    """The host of a Host header, without its port."""
-    return (urlsplit(f"//{value}").hostname or "").casefold()
+    """The host of a Host header, without its port; empty where it is none."""
+    try:
+        return (urlsplit(f"//{value}").hostname or "").casefold()
+    except ValueError:
+        return ""
 
 
 def _from_same_host(headers: Headers) -> bool:
     """Whether a request comes from a page of this server; no browser leaves out both headers."""
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
-    origin = headers.get("origin")
-    return (
-        origin is None or urlsplit(origin).netloc.casefold() == headers.get("host", "").casefold()
-    )
+    origin, host = headers.get("origin"), headers.get("host", "").casefold()
+    return origin is None or origin.casefold() in (f"http://{host}", f"https://{host}")
 
 
 def _add_headers(headers: MutableHeaders) -> None:

@@ -14,7 +14,7 @@ Browse = Callable[..., TestClient]
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "", "evil.example:7860"]
+    "host", ["evil.example", "127.0.0.1.evil.example", "", "evil.example:7860", "[::1"]
 )
 def test_a_name_made_to_resolve_to_loopback_is_refused(
     finished: Finished, browse: Browse, host: str
@@ -35,6 +35,7 @@ def test_loopback_is_answered(finished: Finished, browse: Browse, host: str):
         {"origin": "https://evil.example"},
         {"origin": "null"},
         {"origin": "http://127.0.0.1:9999"},
+        {"origin": "http://["},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
     ],
