@@ -258,6 +258,10 @@ async def make_dataset_object(name: str, image: str, parts: list[str]) -> Any:
     Returns:
         The state of this run.
     """
+    return await _made_in_thread()  # this body goes to Dask's workers by value, with what it names
+
+
+async def _made_in_thread() -> State[None]:
     with TagsContext(current_tags=set()):  # tasks that bring tags along wait for the server's word
         context = contextvars.copy_context()
     loop = asyncio.get_running_loop()
