@@ -47,7 +47,11 @@ PINNED: dict[str, dict[str, Any]] = {
     },
     "mesh 3 flexicubes/2": {"area": 8.6995, "volume": 1.9733, "texture": (60.48, 169.46, 80.55)},
     "assemble 3 groundtruth/1": {"scale": 0.46098, "where": (0.0, 0.0, 0.75), "iou": 0.98010},
-    "assemble 3 layout/10": {"scale": 0.42599, "where": (-0.00011, -0.00332, 0.36425), "iou": 0.98836},
+    "assemble 3 layout/10": {
+        "scale": 0.42599,
+        "where": (-0.00011, -0.00332, 0.36425),
+        "iou": 0.98836,
+    },
 }
 
 
