@@ -13,6 +13,7 @@ from studio.command import app
     ("arguments", "message"),
     [
         (["--store", "a-file"], "store 'a-file': cannot write"),
+        # pragma: allowlist nextline secret
         (["--store", "s3://user:word@bucket/x"], "its address holds a user"),
         (["--host", "192.0.2.1"], "choose an address of this machine"),
         (["--port", "TAKEN"], "choose another --port, or 0"),
