@@ -55,6 +55,7 @@ def centroids(assembly: Load, scene, method) -> list[float]:
     return [row["centroid"] for row in rows]
 
 
+@pytest.mark.long
 def test_depth_of_what_is_seen_brings_parts_nearer(assembly: Load, apart):
     by_box = centroids(assembly, apart, assembly("methods").by_box)
     recipe = assembly("sam3d").Recipe()
@@ -63,6 +64,7 @@ def test_depth_of_what_is_seen_brings_parts_nearer(assembly: Load, apart):
     assert np.mean(centroids(assembly, apart, recipe)) < 0.5 * np.mean(by_box)
 
 
+@pytest.mark.long
 def test_what_a_neighbour_hides_is_given_up_and_can_be_fitted_on_request(assembly: Load):
     scene = scene_of(
         assembly, {"far": ball(0.5, (-0.7, 0.0, 0.0)), "near": ball(0.3, (0.9, 0.6, 0.2))}

@@ -38,6 +38,7 @@ def trial(trial_of: Callable[..., Trial], planner: Planner) -> Trial:
     return trial_of(objects=SIX, stages={"plan": planner.choice()})
 
 
+@pytest.mark.long
 def test_storms_are_outlived_and_each_plan_is_paid_once(trial: Trial, planner: Planner) -> None:
     planner.server.fail("/responses", *STORM)
     tally = trial.run()

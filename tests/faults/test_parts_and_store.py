@@ -67,6 +67,7 @@ def test_a_redeployment_in_the_middle_ends_with_the_new_version_alone(
     assert assert_sound(trial, undisturbed, again=older).repeated == []
 
 
+@pytest.mark.long
 def test_a_new_version_in_the_middle_makes_only_its_stage_again(
     trial_of: Callable[..., Trial], undisturbed: Outputs
 ) -> None:

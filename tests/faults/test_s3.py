@@ -30,6 +30,7 @@ def trial(trial_of: Callable[..., Trial], flaky: FlakyS3, s3_url: str) -> Trial:
     return trial_of(objects=OBJECTS[:4], **places)
 
 
+@pytest.mark.long
 def test_a_storm_of_failures_is_outlived(
     trial: Trial, flaky: FlakyS3, undisturbed: Outputs
 ) -> None:

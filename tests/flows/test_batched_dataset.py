@@ -194,6 +194,7 @@ def command(
     return start
 
 
+@pytest.mark.long
 def test_killed_while_it_sends_and_while_it_waits_nothing_is_sent_twice(
     job: DatasetJob, server: BatchServer, command: Callable[[], subprocess.Popen[str]]
 ) -> None:

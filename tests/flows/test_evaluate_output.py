@@ -79,6 +79,7 @@ def test_a_result_of_the_same_name_is_not_lost_and_a_second_run_goes_on(
     assert [part["component"] for part in parts] == ["base", "shade"]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("prefect", "journal")
 def test_a_key_among_the_settings_is_published_nowhere(
     here: Path, evaluated: Any, monkeypatch: pytest.MonkeyPatch

@@ -117,6 +117,7 @@ def wait_for_no_server(home: Path, seconds: float) -> list[int]:
     return left
 
 
+@pytest.mark.long
 def test_sigterm_to_the_group_lets_the_work_at_hand_end(start: Any, home: Path) -> None:
     command = start("multiview:1")
     command.read_until("counting: multiview goes on")

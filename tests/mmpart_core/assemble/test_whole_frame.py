@@ -39,7 +39,9 @@ def test_the_same_frame_is_left_alone(task_of, ious_of, snowman):
     assert np.mean(ious_of(task, assembly, snowman)) > 0.8
 
 
-@pytest.mark.parametrize(("scale", "aside"), [(0.82, 0.06), (1.15, -0.05)])
+@pytest.mark.parametrize(
+    ("scale", "aside"), [(0.82, 0.06), pytest.param(1.15, -0.05, marks=pytest.mark.long)]
+)
 def test_another_frame_is_found(task_of, ious_of, snowman, scale, aside):
     task = in_another_frame(task_of(snowman, known=False), scale, aside)
     assembly = LayoutAssembler(FAST).assemble(task, 0)
