@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from strict_batches import BatchServer
-from strict_openai import response
+from strict_openai import ModelServer, response
 
 from mmpart_core.hosted import secrets
 from mmpart_core.storage.fsspec_store import FsspecStore
@@ -28,3 +28,11 @@ def server() -> Iterator[BatchServer]:
 def store(tmp_path: Path) -> FsspecStore:
     """An empty store."""
     return FsspecStore(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def key(model_server: ModelServer) -> Iterator[None]:
+    """The server's key is known for one test."""
+    secrets.provide_key(VARIABLE, SecretStr(model_server.api_key))
+    yield
+    secrets.forget_keys()

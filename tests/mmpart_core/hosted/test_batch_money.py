@@ -15,6 +15,8 @@ from mmpart_core.hosted.answer_book import (
     answering,
     piece_of_work,
 )
+from mmpart_core.hosted.batches import BatchDesk
+from mmpart_core.hosted.client import ModelClient
 from mmpart_core.hosted.spending import Account, spending
 from mmpart_core.storage.fsspec_store import FsspecStore
 from tests.mmpart_core.hosted.batch_questions import (
@@ -47,13 +49,23 @@ def set_aside(account: Account, requests: Sequence[BatchRequest]) -> BatchSummar
     return BatchSummary(held={each.custom_id: AnswerCost(each.piece, 0.005) for each in requests})
 
 
-def test_an_answer_is_counted_once_and_its_money_is_given_back(
-    server: BatchServer, store: FsspecStore
-) -> None:
-    """Work that is tried again takes the same answer, which nobody pays for again."""
+Asked = tuple[ModelClient, BatchDesk, list[BatchRequest]]
+
+
+@pytest.fixture
+def asked(server: BatchServer, store: FsspecStore) -> Asked:
+    """One question, whose answer has come with a batch."""
     made, counter = client(server), desk(store)
     requests = awaited(waiting_book(counter), made, "one")
     counter.prefetch(requests)
+    return made, counter, requests
+
+
+def test_an_answer_is_counted_once_and_its_money_is_given_back(
+    asked: Asked,
+) -> None:
+    """Work that is tried again takes the same answer, which nobody pays for again."""
+    made, counter, requests = asked
     with spending(1.0) as account:
         held = HeldMoney(account)
         held.add(set_aside(account, requests))
@@ -71,12 +83,10 @@ def test_an_answer_is_counted_once_and_its_money_is_given_back(
 
 @pytest.mark.parametrize("made_meanwhile", [False, True])
 def test_money_of_an_object_that_comes_twice_is_given_back(
-    server: BatchServer, store: FsspecStore, made_meanwhile: bool
+    asked: Asked, made_meanwhile: bool
 ) -> None:
     """The second is asked for before the first is made, and finds its record: it uses nothing."""
-    made, counter = client(server), desk(store)
-    requests = awaited(waiting_book(counter), made, "one")
-    counter.prefetch(requests)
+    made, counter, requests = asked
     with spending(1.0) as account:
         held = HeldMoney(account)
         held.add(set_aside(account, requests))
