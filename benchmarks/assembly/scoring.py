@@ -16,6 +16,7 @@ from mmpart_core.geometry.surface import TriangleMesh
 PADDING = 0.005  # of the object's diagonal on each side of a box, so that flat parts have one
 COUNTED = 0.05  # visible share from which a part counts
 _POINTS, _PICTURE_PX, _COLUMNS = 5000, 192, 32
+_MEETING = 0.005  # of the diagonal: true parts that come as near as that are in contact
 _AROUND_DEG = tuple((45.0 * step + 22.5, (-10.0, 30.0)[step % 2]) for step in range(8))
 
 
@@ -39,6 +40,7 @@ def score_scene(scene: Scene, assembly: Assembly) -> list[dict[str, Any]]:
         "fov_error": _fov(scene, assembly),
         "pen": _penetration(made),
         "pen_true": _penetration(true),
+        "gap": _gap(made, true, diagonal),
         "around": overlaps[1],
     }
     rows: list[dict[str, Any]] = []
@@ -162,3 +164,22 @@ def _penetration(parts: list[TriangleMesh]) -> float:
             if shared is not None:
                 shares.append(functional.penetration_pct(shared, first, second))
     return float(np.mean(shares)) if shares else float("nan")
+
+
+def _gap(made: list[TriangleMesh], true: list[TriangleMesh], diagonal: float) -> float:
+    """How much farther apart parts are that truly meet, in % of the diagonal; mean over pairs."""
+    ours, truth = (
+        [functional.sample_surface(p.vertices, p.faces, _POINTS, seed=2)[0] for p in parts]
+        for parts in (made, true)
+    )
+    apart: list[float] = []
+    for one in range(len(true)):
+        for two in range(one):
+            meant = _nearest(truth[one], truth[two])
+            if meant <= _MEETING * diagonal:
+                apart.append(max(0.0, _nearest(ours[one], ours[two]) - meant))
+    return 100.0 * float(np.mean(apart)) / diagonal if apart else float("nan")
+
+
+def _nearest(first: np.ndarray, second: np.ndarray) -> float:
+    return float(functional.nearest_distances(first, second).to_truth.min())

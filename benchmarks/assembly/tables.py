@@ -18,7 +18,8 @@ def line(row: dict[str, Any]) -> str:
         f"iou {row['iou']:.3f} centroid {row['centroid']:5.2f} scale {row['scale']:5.2f} "
         f"F {row['f_05']:.2f} outline {row['outline']:.2f} color {row['color']:.1f} "
         f"elevation {row['elevation_error']:+.1f} fov {row['fov_error']:+.1f} "
-        f"pen {row['pen']:.2f}/{row['pen_true']:.2f} {row['seconds']:.1f} s {row['warnings']}"
+        f"pen {row['pen']:.2f}/{row['pen_true']:.2f} gap {row['gap']:.2f} "
+        f"{row['seconds']:.1f} s {row['warnings']}"
     )
 
 
@@ -28,8 +29,9 @@ def report(rows: Sequence[dict[str, Any]]) -> str:
         "| condition | method | parts | bbox IoU | median | < .5 | centroid % median (p90) "
         "| scale % median (p90) | F(0.05) | outline | color | around | elevation deg median (p90) "
         "| field of view deg median (p90) "
-        "| pen % (truth's) | CPU s / object | IoU of hidden parts (n) |",
-        "|---" * 17 + "|",
+        "| pen % (truth's) | pen above truth's (objects below 1) | gap % "
+        "| CPU s / object | IoU of hidden parts (n) |",
+        "|---" * 19 + "|",
     ]
     for condition, method in dict.fromkeys((row["condition"], row["method"]) for row in rows):
         mine = [row for row in rows if (row["condition"], row["method"]) == (condition, method)]
@@ -72,5 +74,15 @@ def _summary(condition: str, method: str, rows: list[dict[str, Any]]) -> str:
         f"| {np.median(elevation):.1f} ({np.quantile(elevation, 0.9):.1f}) "
         f"| {np.median(fov):.1f} ({np.quantile(fov, 0.9):.1f}) "
         f"| {np.nanmean(of('pen', scenes)):.2f} ({np.nanmean(of('pen_true', scenes)):.2f}) "
+        f"| {_excess(of('pen', scenes) - of('pen_true', scenes))} "
+        f"| {np.nanmean(of('gap', scenes)):.2f} "
         f"| {of('seconds', scenes).mean():.1f} | {hidden} |"
     )
+
+
+def _excess(above: np.ndarray) -> str:
+    """Mean of what exceeds the truth, and the share of objects that stay below 1."""
+    known = above[np.isfinite(above)]
+    if not len(known):
+        return "-"
+    return f"{np.maximum(known, 0.0).mean():.2f} ({100.0 * (known < 1.0).mean():.0f} %)"

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -81,3 +82,26 @@ def test_tables_tell_parts_by_how_much_is_seen(assembly: Load, folder: Path):
     report = assembly("tables").report(rows)
     assert "| plain, truth |" in report
     assert "1.000 (2)" in report.splitlines()[-1]
+
+
+def test_a_part_that_floats_has_a_gap_and_one_that_sinks_penetrates(assembly: Load, folder: Path):
+    scenes, condition = assembly("scenes"), assembly("condition")
+    scene = scenes.make_scene(folder / "tower.glb", (30.0, 12.0), condition.CONDITIONS["plain"], 0)
+    true = assembly("methods").by_truth(scene, 0)
+    low, high = true.placed
+    diagonal = float(np.linalg.norm((1.0, 1.0, 1.5)))
+    unit = scene.truth.part("low").vertices.max() * 2.0
+    tables = assembly("tables")
+    for share, column in ((0.1, "gap"), (-0.1, "pen")):
+        matrix = high.world_from_part.copy()
+        matrix[2, 3] += share * unit
+        moved = replace(true, placed=(low, replace(high, world_from_part=matrix)))
+        row = assembly("scoring").score_scene(scene, moved)[0]
+        if column == "gap":
+            assert row["gap"] == pytest.approx(10.0 / diagonal, abs=0.1)
+            assert row["pen"] == pytest.approx(0.0, abs=1e-6)
+        else:
+            assert row["gap"] == pytest.approx(0.0, abs=0.3)
+            assert row["pen"] == pytest.approx(20.0, abs=1.0)
+            named = {"condition": "plain", "method": "sunk", "seconds": 0.0}
+            assert "| 20.00 (0 %) |" in tables.report([named | row])
