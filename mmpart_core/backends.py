@@ -112,7 +112,8 @@ def find_module(stage: StageName, kind: str) -> ModuleType:
     """
     name = f"mmpart_core.{stage}.backends.{kind}"
     public = kind.isidentifier() and not kind.startswith("_")
-    if public and importlib.util.find_spec(name) is not None:
+    # looked for on disk once: it is asked for several times per piece of work
+    if public and (name in sys.modules or importlib.util.find_spec(name) is not None):
         return importlib.import_module(name)
     entry = _external(f"mmpart.{stage}", tuple(sys.path)).get(kind)
     if entry is not None:

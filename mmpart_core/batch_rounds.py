@@ -228,7 +228,7 @@ class _Asking:
         if place not in self._ended:
             try:
                 made = self._known(key) or stages.run_stage(
-                    stage, inputs, choice, self._store, work.seed
+                    stage, inputs, choice, self._store, work.seed, key=key
                 )
                 self._ended[place] = made
             except AwaitedAnswerError:

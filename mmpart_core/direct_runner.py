@@ -36,13 +36,14 @@ def direct_runner(config: PipelineConfig, store: BlobStore, seed: int) -> StageR
         stage: StageName, component: str | None, inputs: Mapping[str, Any]
     ) -> tuple[Any, StageRun]:
         choice = config.choice(stage)
+        key = stages.work_key(stage, inputs, choice, seed)
         started = time.perf_counter()
 
         def taken(outcome: Any, account: Account) -> StageRun:
             return StageRun(
                 component=component,
                 stage=stage,
-                key=stages.work_key(stage, inputs, choice, seed),
+                key=key,
                 cached=False,
                 failed=isinstance(outcome, MMPartError),
                 seconds=time.perf_counter() - started,
@@ -54,7 +55,7 @@ def direct_runner(config: PipelineConfig, store: BlobStore, seed: int) -> StageR
 
         with spending() as account:
             try:
-                record = stages.run_stage(stage, inputs, choice, store, seed)
+                record = stages.run_stage(stage, inputs, choice, store, seed, key=key)
             except ConfigError:  # a back-end that cannot be used at all stops the run
                 raise
             except MMPartError as error:

@@ -40,6 +40,8 @@ def run_stage(
     choice: BackendChoice,
     store: BlobStore,
     seed: int,
+    *,
+    key: str | None = None,
 ) -> Any:
     """Open the back-end and do one piece of work.
 
@@ -49,11 +51,12 @@ def run_stage(
         choice: back-end kind and settings.
         store: where artifacts live.
         seed: every random choice follows from it.
+        key: of this work, where it is known; see ``work_key``.
 
     Raises:
         MMPartError: whatever the stage raises.
     """
     backend = backends.open_backend(stage, choice.kind, choice.settings)
-    piece = answer_book.piece_of_work(lambda: work_key(stage, inputs, choice, seed))
+    piece = answer_book.piece_of_work(key or work_key(stage, inputs, choice, seed))
     with piece, provenance.unusable_blobs_named(inputs):
         return _FUNCTIONS[stage](**inputs, backend=backend, store=store, seed=seed)

@@ -72,7 +72,7 @@ def run_on_worker(
     with work_named(name):
         _log.info("begins, by %s", choice.kind)
         started = time.perf_counter()
-        made = stages.run_stage(stage, inputs, choice, open_store(store), seed)
+        made = stages.run_stage(stage, inputs, choice, open_store(store), seed, key=key)
         _log.info("made in %.1f s", time.perf_counter() - started)
         return made
 

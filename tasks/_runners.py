@@ -60,4 +60,5 @@ def run_body(stage: StageName, inputs: Mapping[str, Any], work: Work) -> Any:
         )
     prepare_hosted(stage, work.choice)
     with work_named(work.name), progress_shown(work.name):
-        return stages.run_stage(stage, inputs, work.choice, open_store(work.store), work.seed)
+        store = open_store(work.store)
+        return stages.run_stage(stage, inputs, work.choice, store, work.seed, key=work.key)

@@ -210,13 +210,13 @@ def answering(book: AnswerBook) -> Generator[AnswerBook]:
 
 
 @contextmanager
-def piece_of_work(key: Callable[[], str]) -> Generator[None]:
+def piece_of_work(key: str) -> Generator[None]:
     """Within: calls belong to one piece of work.
 
     Another seed is another key, so it gets answers of its own.
     """
     book = _book.get()
-    piece = _Piece(key(), Counter())
+    piece = _Piece(key, Counter())
     token = _piece.set(piece)
     try:
         with kept_while_retried(piece.key):

@@ -154,13 +154,13 @@ def test_what_a_failed_stage_took_is_kept(
     whole = pipeline.generate_object(request_, config, store, seed=3)
     real = stages.run_stage
 
-    def failing(name: str, inputs: Any, *rest: Any) -> Any:
+    def failing(name: str, inputs: Any, *rest: Any, key: str) -> Any:
         of_whole = name == "multiview" and inputs["part"].component is None
         if ("whole" if of_whole else name) == stage:
             error = StageError("out of order")
             error.cost_usd = 0.25
             raise error
-        return real(name, inputs, *rest)
+        return real(name, inputs, *rest, key=key)
 
     monkeypatch.setattr(stages, "run_stage", failing)
     result = pipeline.generate_object(request_, config, store, seed=3)

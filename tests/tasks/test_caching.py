@@ -92,6 +92,15 @@ def test_record_of_another_stage_is_a_miss(store: FsspecStore, mesh: PartMesh) -
     assert trusted_record("plan-" + "0" * 64, content, store) is None
 
 
+def test_a_hit_is_checked_once(store: FsspecStore, mesh: PartMesh) -> None:
+    results(store).write(mesh, key=KEY)
+    looked = results(store)
+    assert looked.exists(KEY)
+    Path(store.url, blob_path(mesh.mesh.sha256)).unlink()  # between Prefect's two questions
+    assert looked.read(KEY).result == mesh
+    assert not looked.exists(KEY)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"result": "3"}', b"\xff"])
 def test_unreadable_record_is_a_miss(store: FsspecStore, content: bytes) -> None:
     store.write_file(f"records/mesh/{KEY}.json", content)

@@ -32,7 +32,7 @@ def desk(store: FsspecStore, longest_s: float = 60.0, told: list[str] | None = N
 def ask(made: ModelClient, words: str, key: str = "plan-1", times: int = 1) -> str:
     """What a piece of work gets that asks the same so many times; the last answer's text."""
     answered: Any = None
-    with piece_of_work(lambda: key):
+    with piece_of_work(key):
         for _ in range(times):
             answered = made.call(
                 lambda sdk: sdk.responses.create(model="gpt-6.1-terra", input=words),

@@ -113,7 +113,7 @@ def test_money_of_answers_that_work_never_came_to_is_given_back(
         with (
             answering(AnswerBook(counter.find, awaits=False, watcher=held)),
             pytest.raises(InputError),
-            piece_of_work(lambda: "plan-1"),
+            piece_of_work("plan-1"),
         ):
             raise InputError("the image is gone")
         assert account.left_usd == pytest.approx(1.0)

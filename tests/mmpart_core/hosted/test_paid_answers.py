@@ -37,7 +37,7 @@ def work(server: ModelServer, key: str, *questions: str) -> list[str]:
     given = {"base_url": server.base_url, "api_key_variable": VARIABLE, "longest_wait_s": 0.01}
     made = ModelClient(HostedSettings(**given, attempts=1), "gpt-6.1-terra", "plan")
     made.open()
-    with piece_of_work(lambda: key):
+    with piece_of_work(key):
         said = [
             made.call(
                 lambda sdk, asked=each: sdk.responses.create(model="gpt-6.1-terra", input=asked),

@@ -246,9 +246,9 @@ def test_a_picture_is_not_paid_again_because_nobody_could_look_at_it(
     model_server.answer("/responses", says(YES))
     model_server.fail("/responses", rate_limited(0.01))
     with spending() as account:
-        with pytest.raises(TransientBackendError), piece_of_work(lambda: "isolate-hat"):
+        with pytest.raises(TransientBackendError), piece_of_work("isolate-hat"):
             isolated(model_server, source, store, check=True, check_attempts=1)
-        with piece_of_work(lambda: "isolate-hat"):
+        with piece_of_work("isolate-hat"):
             part = isolated(model_server, source, store, check=True, check_attempts=1)
     assert len(model_server.calls("/images/edits")) == 1
     assert part.cost_usd == pytest.approx(CALL_USD + LOOK_USD)
