@@ -27,7 +27,7 @@ _SIZE, _LEVEL = 0.15, 0.7
 # body of revolution, and one across counts as well.
 _MOST = 0.6
 # A part is taken for its own mirror image, or another's, from this likeness on.
-_ALONE = 0.75
+_ALONE = 0.85
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class _Elevation:
 class LayoutAssembler:
     """Finds the input camera, then all parts' scale and position together."""
 
-    VERSION: ClassVar[str] = "10"
+    VERSION: ClassVar[str] = "11"
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -16,6 +16,7 @@ from mmpart_core.geometry.surface import TriangleMesh
 from tests.mmpart_core.assemble.conftest import box_ious, make_scene
 
 TURN_DEG = 37.0
+LEANS_DEG = 1.3
 IMAGE_ONLY = Settings(use_whole_views=False, elevation="given")
 
 
@@ -68,6 +69,16 @@ def test_legs_in_step_stand_beside_the_plane_though_each_is_symmetric() -> None:
     shapes = shapes_of([body(), leg, other], [0.6, 0.0, 0.02])
     (plane,) = mirror_planes(shapes, np.array([5.0, 1.0, 1.0]))
     assert plane.alone.tolist() == [True, False, False]
+
+
+def test_what_is_only_nearly_symmetric_does_not_stand_on_the_plane() -> None:
+    """A rod that leans by a little: its middle says nothing of the plane."""
+    rod = trimesh.creation.box((0.06, 0.06, 1.0))
+    rod.apply_transform(trimesh.transformations.rotation_matrix(np.radians(LEANS_DEG), (1, 0, 0)))
+    shapes = shapes_of([body(), rod], [0.0, 0.0])
+    (plane,) = mirror_planes(shapes, np.array([5.0, 1.0]))
+    assert 0.7 < plane.likeness[1] < 0.85
+    assert plane.alone.tolist() == [True, False]
 
 
 def test_things_without_symmetry_have_no_plane() -> None:
