@@ -45,7 +45,7 @@ PINNED: dict[str, dict[str, Any]] = {
         "rgb": (0.25054, 0.64924, 0.33108),
         "psnr_db": 27.632,
     },
-    "mesh 3 flexicubes/2": {"area": 8.6995, "volume": 1.9733, "texture": (60.48, 169.46, 80.55)},
+    "mesh 3 flexicubes/3": {"area": 8.6995, "volume": 1.9733, "texture": (60.48, 169.46, 80.55)},
     "assemble 3 groundtruth/1": {"scale": 0.46098, "where": (0.0, 0.0, 0.75), "iou": 0.98010},
     "assemble 3 layout/10": {
         "scale": 0.42599,

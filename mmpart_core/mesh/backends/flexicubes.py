@@ -16,7 +16,7 @@ class Settings(DualSettings):
 class FlexiCubesExtractor:
     """Extracts with ``mmpart_core.mesh.flexicubes`` at uniform weights."""
 
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -18,6 +18,11 @@ GradientFunction = Callable[[torch.Tensor], torch.Tensor]
 class FlexiCubes:
     """Dual marching cubes with a few free weights per cube.
 
+    Calls and results are those of kaolin's class of this name, up to the order of faces. Where
+    kaolin refuses, or gives what cannot be used, this goes further: features come with tetrahedra
+    and tangent planes too, a quad whose cut would fold its tetrahedra is cut the other way, and in
+    training with ``grad_func`` diagonals weigh 1 plus their normals' cosine, never less than 0.
+
     Args:
         device: where the lookup tables are; must be that of the tensors passed in.
     """
@@ -79,8 +84,9 @@ class FlexiCubes:
 
         Returns:
             Vertices (V' 3), faces (F 3) turned outward, L_dev: one deviation per vertex and
-            crossing (equation 9 of the paper); with features also their values (V' C). With
-            tetrahedra the surface's vertices come first, and elements (K 4) stand for the faces.
+            crossing (equation 9 of the paper), a single 0 with ``grad_func``, whose vertices follow
+            no weights; with features also their values (V' C). With tetrahedra the surface's
+            vertices come first, and elements (K 4) stand for the faces.
 
         Raises:
             GeometryError: sizes that do not fit each other.
@@ -129,10 +135,10 @@ def _place(
     """Values at the dual vertices, positions first, and their deviations."""
     values = dual.dual_values(carried, field, crossings, weights)
     plain = dual.zero_crossings(carried[:, :3], field, crossings)
-    if grad_func is not None:
-        solved = dual.solve_qef(plain, grad_func(plain), crossings, qef_reg_scale)
-        values = torch.cat([solved, values[:, 3:]], dim=1)
-    return values, dual.deviations(values[:, :3], plain, crossings)
+    if grad_func is None:
+        return values, dual.deviations(values[:, :3], plain, crossings)
+    solved = dual.solve_qef(plain, grad_func(plain), crossings, qef_reg_scale)
+    return torch.cat([solved, values[:, 3:]], dim=1), values.new_zeros(min(len(values), 1))
 
 
 def _checked_counts(resolution: grid.Resolution, cubes: int) -> tuple[int, int, int]:

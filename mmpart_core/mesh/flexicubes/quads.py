@@ -21,7 +21,10 @@ def vertex_rings(
     axis = tables.edge_axis[crossings.edge]
     number, edge_of = torch.unique(crossings.low * 3 + axis, return_inverse=True)
     rings = torch.full((len(number), 4), -1, dtype=torch.long, device=field.device)
-    rings[edge_of, tables.edge_slot[crossings.edge]] = crossings.owner
+    # Along y rings begin a cube later: of a quad's equal diagonals 0-2 is then the one that kaolin
+    # takes.
+    slot = (tables.edge_slot[crossings.edge] + (axis == 1)) % 4
+    rings[edge_of, slot] = crossings.owner
     low = torch.div(number, 3, rounding_mode="floor")
     high = torch.empty_like(low).index_copy(0, edge_of, crossings.high)
     leaves = field[low] < 0
@@ -67,7 +70,7 @@ def unfolded(
         along_02 = torch.minimum(volume(first, second, third), volume(first, third, fourth))
         along_13 = torch.minimum(volume(first, second, fourth), volume(fourth, second, third))
         least = torch.stack([along_02, along_13], dim=1)
-        taken = torch.where(pull[:, 0] > pull[:, 1], 0, 1).unsqueeze(1)
+        taken = torch.where(pull[:, 0] >= pull[:, 1], 0, 1).unsqueeze(1)
         turn = (least.gather(1, taken) <= 0) & (least.gather(1, 1 - taken) > least.gather(1, taken))
         exchanged = torch.zeros_like(pull).scatter(1, 1 - taken, 1.0)
         return torch.where(turn, exchanged, pull)
@@ -76,10 +79,10 @@ def unfolded(
 def split(
     rings: Int[torch.Tensor, "Q 4"], pull: Float[torch.Tensor, "Q 2"]
 ) -> Int[torch.Tensor, "F 3"]:
-    """Two triangles per quad, cut along the diagonal with the larger weight."""
+    """Two triangles per quad, cut along the diagonal with the larger weight; 0-2 of equal ones."""
     along_02 = rings[:, [0, 1, 2, 0, 2, 3]]
     along_13 = rings[:, [0, 1, 3, 3, 1, 2]]
-    return torch.where((pull[:, 0] > pull[:, 1]).unsqueeze(1), along_02, along_13).reshape(-1, 3)
+    return torch.where((pull[:, 0] >= pull[:, 1]).unsqueeze(1), along_02, along_13).reshape(-1, 3)
 
 
 def fan(
