@@ -67,6 +67,15 @@ class Stopwatch:
         """The field is there."""
         self._trained = time.process_time(), time.perf_counter()
 
+    def cpu_s(self) -> float:
+        """Processor seconds until now."""
+        return time.process_time() - self._start[0]
+
+    def go_on(self) -> None:
+        """Training goes on: what was done since ``trained`` does not count."""
+        away = time.process_time() - self._trained[0], time.perf_counter() - self._trained[1]
+        self._start = self._start[0] + away[0], self._start[1] + away[1]
+
     def cost(self) -> Cost:
         """What it took until now."""
         now = time.process_time(), time.perf_counter()

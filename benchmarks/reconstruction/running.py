@@ -61,7 +61,7 @@ def run(plan: Plan, rows: Rows, tell: Callable[[str], None]) -> None:
         rows: where results are and go.
         tell: hears of each row.
     """
-    _CONTEXT.set_forkserver_preload(["benchmarks.reconstruction.preload"])
+    warm_up()
     said = threading.Lock()
 
     def work(numbered: tuple[int, KnownPart]) -> None:
@@ -73,6 +73,11 @@ def run(plan: Plan, rows: Rows, tell: Callable[[str], None]) -> None:
     with ThreadPoolExecutor(plan.jobs) as pool:
         for _ in pool.map(work, enumerate(plan.parts)):
             pass
+
+
+def warm_up() -> None:
+    """Let the process that all others are forks of import what they need, once."""
+    _CONTEXT.set_forkserver_preload(["benchmarks.reconstruction.preload"])
 
 
 def part_rows(plan: Plan, number: int, part: KnownPart, rows: Rows) -> Iterator[dict[str, Any]]:

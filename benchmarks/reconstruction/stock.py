@@ -7,7 +7,7 @@ marching cubes at several levels, of which the best by the truth counts.
 Importing this module imports nerfstudio, which takes seconds.
 """
 
-import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 # Declares torchvision's operators, which nerfstudio's imports below ask for.
@@ -23,7 +23,7 @@ from mmpart_core.reconstruct.nerfacto import (  # isort: split
 import numpy as np
 import torch
 from jaxtyping import Float
-from nerfstudio.models.base_model import ModelConfig
+from nerfstudio.models.base_model import Model, ModelConfig
 from nerfstudio.models.tensorf import TensoRFModelConfig
 from skimage.measure import marching_cubes
 
@@ -53,24 +53,65 @@ def make_by_stock_model(options: StockOptions, views: PosedViews, seed: int) -> 
         BackendError: at no level is there a surface.
     """
     watch = Stopwatch()
-    stop_at = None if options.seconds is None else time.process_time() + options.seconds
-    training = StockTraining(
-        model_config(options), optimizers(options), options.steps, options.rays, "cpu", stop_at
-    )
-    field: Any = train_stock(views, training, seed).field
+    limit = options.seconds
+
+    def ends(batches: int, model: Model) -> bool:
+        del batches, model
+        return limit is not None and watch.cpu_s() >= limit
+
+    field: Any = train_stock(views, _training(options, ends), seed).field
     watch.trained()
-    density = grid_density(field)
-    meshes = [
-        extract(field, density, level)
-        for level in LEVELS
-        if float(density.min()) < level < float(density.max())
-    ]
+    meshes = surfaces_of(field)
     if not meshes:
         raise BackendError(
-            f"{options.model}: density is at most {float(density.max()):.3g} after training, which "
-            f"is no surface at any of the levels {LEVELS}"
+            f"{options.model}: no surface after training at any of the densities {LEVELS}"
         )
-    return Made(tuple(meshes), watch.cost())
+    return Made(meshes, watch.cost())
+
+
+def follow_stock_model(
+    options: StockOptions, views: PosedViews, seed: int, batches: Sequence[int]
+) -> dict[int, Made]:
+    """What one training gives after some of its batches.
+
+    The schedules of nerfstudio's methods do not look at the number of batches to come, so that
+    each is what a training of so many batches gives.
+
+    Args:
+        options: which model; of its limits only the rays of a batch count.
+        views: posed views, part frame.
+        seed: every random choice follows from it.
+        batches: after how many.
+
+    Returns:
+        What is made after so many batches, its seconds without those of what was made before; no
+        meshes where at no level is there a surface.
+    """
+    watch = Stopwatch()
+    found: dict[int, Made] = {}
+
+    def ends(count: int, model: Model) -> bool:
+        if count in batches:
+            watch.trained()
+            meshes = surfaces_of(model.eval().field)
+            found[count] = Made(meshes, watch.cost())
+            watch.go_on()
+        return False
+
+    train_stock(views, _training(options.model_copy(update={"steps": max(batches)}), ends), seed)
+    return found
+
+
+def surfaces_of(field: Any) -> tuple[TriangleMesh, ...]:
+    """The surfaces of a trained field of nerfstudio's, at all levels that it has."""
+    density = grid_density(field)
+    low, high = float(density.min()), float(density.max())
+    return tuple(extract(field, density, level) for level in LEVELS if low < level < high)
+
+
+def _training(options: StockOptions, ends: Callable[[int, Model], bool]) -> StockTraining:
+    model, groups = model_config(options), optimizers(options)
+    return StockTraining(model, groups, options.steps, options.rays, "cpu", ends)
 
 
 def model_config(options: StockOptions) -> ModelConfig:

@@ -20,7 +20,7 @@ Importing this module imports nerfstudio, which takes seconds.
 import contextlib
 import threading
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,8 @@ class StockTraining:
         steps: batches, at most.
         rays: pixels per batch.
         device: ``cpu`` or ``cuda``.
-        stop_at: ``time.process_time()`` from which no further step is begun; None for all steps.
+        ends: asked after each batch with the number of batches and the model, which is as training
+            left it; true ends training. None for all steps.
     """
 
     model: ModelConfig
@@ -66,7 +67,7 @@ class StockTraining:
     steps: int
     rays: int
     device: str
-    stop_at: float | None = None
+    ends: Callable[[int, Model], bool] | None = None
 
 
 class NoPerceptualMetric(torch.nn.Module):
@@ -97,9 +98,7 @@ def train_stock(views: PosedViews, training: StockTraining, seed: int) -> Model:
     Returns:
         The trained model on its device, ready for evaluation; its ``field`` can be sampled.
     """
-    data = PixelsConfig(
-        views=views, rays_per_batch=training.rays, seed=seed, stop_at=training.stop_at
-    )
+    data = PixelsConfig(views=views, rays_per_batch=training.rays, seed=seed, ends=training.ends)
     config = TrainerConfig(
         method_name="stock",
         mixed_precision=training.device == "cuda",

@@ -3,7 +3,7 @@
 Importing this module imports nerfstudio, which takes seconds.
 """
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,8 +110,8 @@ class PixelsConfig(DataManagerConfig):
     views: PosedViews | None = None
     rays_per_batch: int = 1024
     seed: int = 0
-    stop_at: float | None = None
-    """``time.process_time()`` from which no further step is begun; None for all steps."""
+    ends: Callable[[int, Any], bool] | None = None
+    """Asked after each batch with the number of batches and the model; true ends training."""
 
 
 class Pixels(DataManager):
@@ -181,13 +181,15 @@ class Pixels(DataManager):
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
-        """Stops the trainer when its seconds are used up."""
+        """Stops the trainer where the configuration says so."""
         trainer: Any = training_callback_attributes.trainer
+        ends = self.config.ends
+        if ends is None:
+            return []
 
-        def stop_in_time(step: int) -> None:
-            del step
-            if self.config.stop_at is not None and time.process_time() >= self.config.stop_at:
+        def stop_where_told(step: int) -> None:
+            if ends(step + 1, trainer.pipeline.model):
                 trainer.stop_training = True
 
         where = [TrainingCallbackLocation.AFTER_TRAIN_ITERATION]
-        return [TrainingCallback(where, stop_in_time, update_every_num_iters=1)]
+        return [TrainingCallback(where, stop_where_told, update_every_num_iters=1)]

@@ -125,6 +125,34 @@ def test_equal_seeds_equal_bits_even_side_by_side(ball_views: PosedViews) -> Non
     assert not torch.equal(beside[1], alone)
 
 
+def test_a_training_that_is_looked_at_and_ended_is_one_of_so_many_batches(
+    ball_views: PosedViews,
+) -> None:
+    from mmpart_core.reconstruct.nerfacto import (
+        StockTraining,
+        nerfacto_model,
+        nerfacto_optimizers,
+        train_stock,
+    )
+    from mmpart_core.reconstruct.nerfacto_field import sample_density
+
+    points = torch.rand((200, 3), generator=torch.Generator().manual_seed(0)) - 0.5
+    model = nerfacto_model("cpu", num_nerf_samples_per_ray=8, **TOY)
+    found: dict[int, torch.Tensor] = {}
+
+    def ends(batches: int, trained: torch.nn.Module) -> bool:
+        found[batches] = sample_density(trained.eval().field, points)
+        return batches == 3
+
+    def density(steps: int, ends: Callable[[int, Any], bool] | None) -> torch.Tensor:
+        training = StockTraining(model, nerfacto_optimizers(), steps, 64, "cpu", ends)
+        return sample_density(train_stock(ball_views, training, 3).field, points)
+
+    assert torch.equal(density(9, ends), found[3])
+    assert torch.equal(density(2, None), found[2])
+    assert sorted(found) == [1, 2, 3]
+
+
 def test_nothing_is_left_behind(
     ball_views: PosedViews, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
