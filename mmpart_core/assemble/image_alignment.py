@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Shaped, UInt8
 
 from mmpart_core.assemble import sight
 from mmpart_core.assemble.protocol import PartEvidence
@@ -19,8 +19,9 @@ _FINE_PX = 320  # of that in which the best place is refined
 _FINE_STEPS = (0.012, 2.0, 2.0)  # logarithm of zoom, and pixels; halved so often:
 _HALVINGS = 3
 _ZOOMS = tuple(float(each) for each in np.exp(np.linspace(-0.3, 0.3, 25)))
-# A pixel over another part costs so much of one over the part's own: it may lie behind, but need
-# not. A move across the picture, and a zoom by e, cost so much of the visible area.
+# All of an image over other parts costs so much of the visible area: it may lie behind, but need
+# not. By the image's own share, lest a part of which little is seen be made small for it. A move
+# across the picture, and a zoom by e, cost so much of the visible area.
 _BEHIND = 0.05
 _FARTHER, _ZOOMED = 0.02, 0.1
 _ALPHA_THRESHOLD = 128  # half of 255
@@ -80,13 +81,51 @@ def align_part(
     seen = np.zeros_like(visible)
     for other in others:
         seen |= other.visible
-    worth = np.where(visible, 1.0, np.where(seen | foreground, -_BEHIND, -1.0)).astype(np.float32)
-    move = _refined(_best_move(alpha, worth), alpha, worth)
+    field = _Field.of(visible, seen | foreground)
+    move = _refined(_best_move(alpha, field), alpha, field)
     moved = _moved(part.rgba, move)
     solid = moved[..., 3] >= _ALPHA_THRESHOLD
-    if not solid.any() or float(worth[solid].sum()) <= float(worth[alpha].sum()):
+    if not solid.any() or field.score(solid) <= field.score(alpha):
         return part, None
     return replace(part, rgba=moved, imagined=solid & ~visible), move
+
+
+@dataclass(frozen=True)
+class _Field:
+    """What a pixel of an isolated image is worth where it lies in the source.
+
+    Attributes:
+        worth: 1 over the part's visible pixels, -1 over the background, else 0.
+        behind: 1 over other parts, else 0.
+        seen: sum of visible pixels.
+    """
+
+    worth: Float[np.ndarray, "h w"]
+    behind: Float[np.ndarray, "h w"]
+    seen: float
+
+    @classmethod
+    def of(cls, visible: Bool[np.ndarray, "h w"], others: Bool[np.ndarray, "h w"]) -> "_Field":
+        behind = (others & ~visible).astype(np.float32)
+        worth = visible.astype(np.float32) - (~others & ~visible).astype(np.float32)
+        return cls(worth, behind, float(visible.sum()))
+
+    def resized(self, size: tuple[int, int]) -> "_Field":
+        """Of another width and height."""
+        worth, behind = (
+            cv2.resize(each, size, interpolation=cv2.INTER_AREA)
+            for each in (self.worth, self.behind)
+        )
+        return _Field(worth, behind, self.seen * worth.size / self.worth.size)
+
+    def behind_cost(self, area: float) -> float:
+        """Of one pixel behind another part, of an image that covers so many."""
+        return _BEHIND * self.seen / max(area, 1e-9)
+
+    def score(self, shown: Shaped[np.ndarray, "h w"]) -> float:
+        """What an image in place is worth; its pixels are 0 to 1, or false and true."""
+        hidden = self.behind_cost(float(shown.sum())) * float((shown * self.behind).sum())
+        return float((shown * self.worth).sum()) - hidden
 
 
 def _boxed(
@@ -128,57 +167,46 @@ def _fits(
     return covered >= _LEAST_COVERED and beside <= _MOST_BESIDE
 
 
-def _best_move(alpha: Bool[np.ndarray, "H W"], worth: Float[np.ndarray, "H W"]) -> Move:
+def _best_move(alpha: Bool[np.ndarray, "H W"], field: _Field) -> Move:
     """The move whose pixels are worth most: every shift at once, by correlation."""
-    height, width = alpha.shape
-    factor = _SIDE_PX / max(height, width)
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    small = cv2.resize(alpha.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    value = cv2.resize(worth.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    small, field, factor, middle = _shrunk(alpha, field, _SIDE_PX)
+    size = (small.shape[1], small.shape[0])
     # Beyond the picture is background: the field is twice as large, and wraps there.
-    field = np.full((2 * size[1], 2 * size[0]), -1.0, dtype=np.float32)
-    field[: size[1], : size[0]] = value
-    spectrum = np.fft.rfft2(field)
-    rows = np.fft.fftfreq(field.shape[0]) * field.shape[0]
-    columns = np.fft.fftfreq(field.shape[1]) * field.shape[1]
-    box = sight.mask_box(alpha) or (0.0, 0.0, float(width), float(height))
-    middle = np.array([box[0] + box[2], box[1] + box[3]]) / 2.0
-    most_worth = float(np.maximum(value, 0.0).sum())
+    worth, behind = (
+        np.pad(each, ((0, size[1]), (0, size[0])), constant_values=beyond)
+        for each, beyond in ((field.worth, -1.0), (field.behind, 0.0))
+    )
+    seen_spectrum, behind_spectrum = np.fft.rfft2(worth), np.fft.rfft2(behind)
+    rows = np.fft.fftfreq(worth.shape[0]) * worth.shape[0]
+    columns = np.fft.fftfreq(worth.shape[1]) * worth.shape[1]
+    far = _FARTHER * np.hypot(rows[:, None], columns[None, :]) / _SIDE_PX
     best, most = Move(1.0, 0.0, 0.0, 0.0), -np.inf
     for zoom in _ZOOMS:
-        stay = (1.0 - zoom) * middle * factor
-        matrix = np.array([[zoom, 0.0, stay[0]], [0.0, zoom, stay[1]]])
-        zoomed = np.zeros_like(field)
-        zoomed[: size[1], : size[0]] = cv2.warpAffine(small, matrix, size)
-        score = np.fft.irfft2(spectrum * np.conj(np.fft.rfft2(zoomed)), s=field.shape)
-        far = _FARTHER * np.hypot(rows[:, None], columns[None, :]) / _SIDE_PX
-        score = score - most_worth * (far + _ZOOMED * abs(np.log(zoom)))
+        zoomed = np.zeros_like(worth)
+        zoomed[: size[1], : size[0]] = cv2.warpAffine(small, _about(middle, zoom, middle), size)
+        spectrum = seen_spectrum - field.behind_cost(float(zoomed.sum())) * behind_spectrum
+        score = np.fft.irfft2(spectrum * np.conj(np.fft.rfft2(zoomed)), s=worth.shape)
+        score = score - field.seen * (far + _ZOOMED * abs(np.log(zoom)))
         at = np.unravel_index(int(np.argmax(score)), score.shape)
         if float(score[at]) > most:
             most = float(score[at])
             shift = np.array([columns[at[1]], rows[at[0]]]) / factor
-            offset = (1.0 - zoom) * middle + shift
+            offset = (1.0 - zoom) * middle / factor + shift
             best = Move(zoom, float(offset[0]), float(offset[1]), float(np.hypot(*shift)))
     return best
 
 
-def _refined(move: Move, alpha: Bool[np.ndarray, "H W"], worth: Float[np.ndarray, "H W"]) -> Move:
+def _refined(move: Move, alpha: Bool[np.ndarray, "H W"], field: _Field) -> Move:
     """The move after a pattern search with bilinear edges, in a finer picture."""
-    height, width = alpha.shape
-    factor = min(1.0, _FINE_PX / max(height, width))
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    small = cv2.resize(alpha.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    value = cv2.resize(worth.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    box = sight.mask_box(alpha) or (0.0, 0.0, float(width), float(height))
-    middle = np.array([box[0] + box[2], box[1] + box[3]]) / 2.0 * factor
+    small, field, factor, middle = _shrunk(alpha, field, _FINE_PX)
+    size = (small.shape[1], small.shape[0])
     to = move.zoom * middle + np.array([move.right_px, move.down_px]) * factor
     best = np.array([np.log(move.zoom), *to])
 
     def score(place: Float[np.ndarray, "3"]) -> float:
-        zoom = float(np.exp(place[0]))
-        matrix = np.array([[zoom, 0.0, place[1] - zoom * middle[0]],
-                           [0.0, zoom, place[2] - zoom * middle[1]]])  # fmt: skip
-        return float((cv2.warpAffine(small, matrix, size) * value).sum())
+        matrix = _about(middle, float(np.exp(place[0])), place[1:])
+        zoomed = _ZOOMED * field.seen * abs(float(place[0]))
+        return field.score(cv2.warpAffine(small, matrix, size)) - zoomed
 
     most, steps = score(best), np.array(_FINE_STEPS)
     for _ in range(_HALVINGS):
@@ -194,6 +222,26 @@ def _refined(move: Move, alpha: Bool[np.ndarray, "H W"], worth: Float[np.ndarray
     offset = (best[1:] - zoom * middle) / factor
     far = float(np.hypot(*(best[1:] - middle))) / factor
     return Move(zoom, float(offset[0]), float(offset[1]), far)
+
+
+def _shrunk(
+    alpha: Bool[np.ndarray, "H W"], field: _Field, longest_px: int
+) -> tuple[Float[np.ndarray, "h w"], _Field, float, Float[np.ndarray, "2"]]:
+    """An image and its field at most so large, the factor, and the middle of the image's box."""
+    height, width = alpha.shape
+    factor = min(1.0, longest_px / max(height, width))
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    small = cv2.resize(alpha.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    box = sight.mask_box(alpha) or (0.0, 0.0, float(width), float(height))
+    middle = np.array([box[0] + box[2], box[1] + box[3]]) / 2.0 * factor
+    return small, field.resized(size), factor, middle
+
+
+def _about(
+    middle: Float[np.ndarray, "2"], zoom: float, to: Float[np.ndarray, "2"]
+) -> Float[np.ndarray, "2 3"]:
+    """Scaled about a point that goes elsewhere."""
+    return np.concatenate([zoom * np.eye(2), (to - zoom * middle)[:, None]], axis=1)
 
 
 def _moved(rgba: UInt8[np.ndarray, "H W 4"], move: Move) -> UInt8[np.ndarray, "H W 4"]:

@@ -50,3 +50,19 @@ def test_a_part_that_is_not_seen_cannot_be_brought_back(task_of, snowman):
     part = task_of(snowman, whole=False).parts[0]
     hidden = dataclasses.replace(part, visible=np.zeros_like(part.visible))
     assert align_part(hidden, [], np.ones_like(part.visible)) == (hidden, None)
+
+
+def test_a_part_of_which_a_rim_is_seen_is_not_made_small_to_hide_less(task_of, snowman):
+    """What lies behind other parts is neither seen nor missed: it must not set the size."""
+    part = task_of(snowman, whole=False).parts[0]
+    rows, columns = np.indices(part.visible.shape)
+    ball = np.hypot(rows - 100.0, columns - 100.0) < 50.0
+    rim = ball & (columns > 140)
+    rgba = np.where(ball[..., None], np.uint8(255), np.uint8(0)).repeat(4, axis=-1)
+    barely = dataclasses.replace(part, rgba=rgba, visible=rim)
+    in_front = dataclasses.replace(part, visible=(columns <= 140) & (rows < 160))
+    moved = spoilt(barely, 1.0, 12.0, -6.0)
+    found, move = align_part(moved, [in_front], in_front.visible | rim)
+    assert move is not None
+    assert move.zoom == pytest.approx(1.0, abs=0.06)
+    assert overlap(found, barely) > 0.9
