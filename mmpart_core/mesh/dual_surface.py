@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.ndimage import map_coordinates
 
 from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.mesh.field_values import distances_at, slopes_at
 from mmpart_core.mesh.finish import finish_surface
 from mmpart_core.mesh.flexicubes.grid import voxel_grid
 from mmpart_core.mesh.protocol import ExtractedSurface
@@ -38,9 +38,7 @@ def extract_finished(
     """
     solid = solid_field(field)
     if settings.refine_steps:
-        vertices, faces = refine_surface(
-            extractor, solid, views, settings.refine_steps, settings.device
-        )
+        vertices, faces = refine_surface(extractor, solid, views, settings)
         name = f"{name} refined in {settings.refine_steps} steps"
     else:
         vertices, faces = extract_dual_surface(extractor, solid, settings.device)
@@ -83,21 +81,9 @@ def settle(vertices: Float[np.ndarray, "V 3"], field: FieldGrid) -> Float[np.nda
     """
     moved = vertices.copy()
     for _ in range(_NEWTON_STEPS):
-        value = _trilinear(field, moved)
-        slopes = np.stack(
-            [
-                _trilinear(field, moved + step) - _trilinear(field, moved - step)
-                for step in 0.5 * np.eye(3)
-            ],
-            axis=1,
-        )
+        value, slopes = distances_at(field, moved), slopes_at(field, moved)
         # A gradient that vanishes (a medial sheet) says nothing about where the surface is.
         squared = np.maximum(np.sum(slopes**2, axis=1), (_LEAST_SLOPE * field.spacing) ** 2)
         moved -= (value / squared)[:, None] * slopes
         moved = vertices + np.clip(moved - vertices, -_FARTHEST, _FARTHEST)
     return moved
-
-
-def _trilinear(field: FieldGrid, steps: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V"]:
-    values = map_coordinates(field.sdf, steps.T, order=1, mode="nearest", output=np.float64)
-    return np.asarray(values)

@@ -1,10 +1,10 @@
 """Fits FlexiCubes' free parameters to the field and the views' outlines.
 
-What crosses the border from reconstruction is a sampled field and the views, so the objective needs
-no renderer: vertices and face centres go to the field's zero level, faces turn across its gradient,
-no vertex stays outside a mask, and every mask's rim is reached by the surface's own outline. The
-signs of the field are kept, and with them which cubes are crossed: the surface stays closed and
-keeps its pieces and holes.
+Vertices and face centres go to the field's zero level, faces turn across its gradient, and those
+that a view sees come to the depth and the normal that the field has at the view's pixels (see
+``seen_depth``); no vertex stays outside a mask, and every mask's rim is reached by the surface's
+own outline. The signs of the field are kept, and with them which cubes are crossed: the surface
+stays closed and keeps its pieces and holes.
 """
 
 from dataclasses import dataclass
@@ -19,18 +19,21 @@ from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.mesh.flexicubes.grid import voxel_grid
 from mmpart_core.mesh.outlines import Outline, find_outlines
+from mmpart_core.mesh.seen_depth import see_surface
+from mmpart_core.mesh.settings import DualSettings
 
 _LEARNING_RATE = 0.03
 # Weights of the terms; all lengths are in cubes. L_dev's is a tenth of the vertices' own, as in the
 # paper's appendix C it is small against what pulls the surface.
 _ON_LEVEL, _ACROSS_GRADIENT = 1.0, 0.3
 _INSIDE_MASKS, _AT_RIMS = 1.0, 0.3
+_ALONG_NORMALS = 0.3
 _DEVIATION, _SLIVERS = 0.1, 0.3
 # Triangles worse than this are rounded.
 _GOOD_QUALITY = 0.6
 # A rim farther away than this is one that the field does not have at all.
 _FARTHEST_RIM = 2.0
-_RIM_EVERY = 5
+_LOOK_EVERY = 5
 _LEAST_FACTOR = float(np.log(4.0))
 
 
@@ -76,7 +79,7 @@ class Refinement:
         self._values = torch.as_tensor(field.sdf, device=device).reshape(-1) / field.spacing
         self._volume = (self._values.reshape(field.sdf.shape))[None, None]
         self._extent = torch.tensor(field.sdf.shape, device=device, dtype=torch.float32) - 1
-        self._field = field
+        self._field, self._views = field, views
         inside = (self._values < 0)[self._cubes].sum(dim=1)
         self._crossed = torch.nonzero((inside > 0) & (inside < 8)).reshape(-1)
         self._outlines = find_outlines(views, device)
@@ -86,18 +89,29 @@ class Refinement:
             *(torch.zeros(shape, device=device, requires_grad=True) for shape in shapes)
         )
 
-    def run(self, steps: int) -> None:
-        """Take so many steps of Adam."""
+    def run(self, steps: int, depth_weight: float) -> None:
+        """Take so many steps of Adam.
+
+        Args:
+            steps: at least one.
+            depth_weight: of what views see of the field.
+        """
         optimizer = torch.optim.Adam(self._free.all(), lr=_LEARNING_RATE)
+        with torch.no_grad():
+            seen = see_surface(self._field, self._views, *self.extract(training=True)[:2])
         targets: list[tuple[Int[torch.Tensor, "_"], Float[torch.Tensor, "_ 2"]]] = []
+        met = torch.zeros(0, dtype=torch.int64)
         for step in range(steps):
             vertices, faces, deviation = self.extract(training=True)
-            if step % _RIM_EVERY == 0:
+            if step % _LOOK_EVERY == 0:
+                met = seen.met_faces(vertices, faces)
                 targets = [
                     nearest_rims(outline, self._world(vertices), faces)
                     for outline in self._outlines
                 ]
+            depth, tilt = seen.loss(vertices, faces, met)
             loss = self._shape_loss(vertices, faces) + _DEVIATION * deviation.square().mean()
+            loss = loss + depth_weight * (depth + _ALONG_NORMALS * tilt)
             loss = loss + self._outline_loss(vertices, targets)
             optimizer.zero_grad()
             loss.backward()
@@ -176,7 +190,7 @@ class Refinement:
 
 
 def refine_surface(
-    extractor: Any, field: FieldGrid, views: PosedViews, steps: int, device: str
+    extractor: Any, field: FieldGrid, views: PosedViews, settings: DualSettings
 ) -> tuple[Float[np.ndarray, "V 3"], Int[np.ndarray, "F 3"]]:
     """Vertices and faces of a field's zero level after refinement.
 
@@ -184,14 +198,13 @@ def refine_surface(
         extractor: ``FlexiCubes`` of this package or of kaolin.
         field: closed, see ``solid_field``.
         views: posed images of the part.
-        steps: of the optimiser.
-        device: where to work.
+        settings: steps, the weight of depths, and where to work.
 
     Returns:
         float64 positions in the part frame; int64 faces turned outward.
     """
-    refinement = Refinement(extractor, field, views, device)
-    refinement.run(steps)
+    refinement = Refinement(extractor, field, views, settings.device)
+    refinement.run(settings.refine_steps, settings.refine_depth_weight)
     with torch.no_grad():
         vertices, faces, _ = refinement.extract(training=False)
     moved = vertices.cpu().numpy().astype(np.float64) * field.spacing + field.origin

@@ -54,6 +54,12 @@ class DualSettings(FinishSettings):
         "fit a little better and triangles are rounder; distances to true shapes stay as they "
         "are. Up to half a second each on a CPU core.",
     )
+    refine_depth_weight: float = Field(
+        default=1.0,
+        ge=0.0,
+        description="How much refinement heeds the field's depth and normals at the views' pixels, "
+        "beside its level everywhere and the outlines; 0 for not at all.",
+    )
 
     @model_validator(mode="before")
     @classmethod

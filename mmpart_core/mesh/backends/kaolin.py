@@ -24,7 +24,7 @@ class Settings(DualSettings):
 class KaolinExtractor:
     """Extracts with ``kaolin.ops.conversions.FlexiCubes`` (0.18 or later)."""
 
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -30,7 +30,10 @@ def ring() -> Known:
 def refined(ring: Known) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     field = solid_field(ring.field)
     return {
-        steps: refine_surface(FlexiCubes(), field, ring.views, steps, "cpu") for steps in (0, 25)
+        steps: refine_surface(
+            FlexiCubes("cpu"), field, ring.views, DualSettings(refine_steps=steps)
+        )
+        for steps in (0, 25)
     }
 
 
@@ -69,7 +72,8 @@ def test_outlines_pull_a_swollen_field_in() -> None:
 
     def radius_at_rim(views: PosedViews) -> float:
         field = solid_field(swollen)
-        vertices, _ = refine_surface(FlexiCubes(), field, views, 25, "cpu")
+        settings = DualSettings(refine_steps=25)
+        vertices, _ = refine_surface(FlexiCubes("cpu"), field, views, settings)
         (outline, *_) = find_outlines(known.views, "cpu")
         place, _ = outline.project(torch.as_tensor(vertices, dtype=torch.float32))
         centre = outline.rim.mean(dim=0)
