@@ -123,11 +123,19 @@ class DepthSearch:
         return sorted(range(len(self.parts)), key=lambda index: -self.parts[index].area_px)
 
     def _center(self) -> None:
-        """Move all parts by one factor, which no image shows, to centre the object's depth."""
-        reach = self.points()[:, 0]
-        middle = float(reach.min() + reach.max()) / 2.0
-        toward = float(np.array(self.camera.world_from_camera)[0, 3])
-        factor = toward / (toward - middle)
+        """Move all parts by one factor, which no image shows, to centre the object's box.
+
+        The box lies along the plane that mirrors the object; without one, along the sight line.
+        Where its middle cannot be put on the upright axis, least squares.
+        """
+        across = self.planes[0].normal if self.planes else np.array([1.0, 0.0, 0.0])
+        axes = np.stack([across, np.cross([0.0, 0.0, 1.0], across)])
+        reach = self.points() @ axes.T
+        eye = axes @ np.array(self.camera.world_from_camera)[:3, 3]
+        away = eye - (reach.min(axis=0) + reach.max(axis=0)) / 2.0
+        if not self.planes:
+            eye, away = eye[:1], away[:1]
+        factor = float(eye @ away) / float(away @ away)
         self.factors = [factor * each for each in self.factors]
 
     def _grid(self) -> Float[np.ndarray, "K"]:

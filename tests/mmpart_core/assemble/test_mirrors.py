@@ -7,11 +7,13 @@ import pytest
 import trimesh
 
 from mmpart_core.assemble.backends.layout import LayoutAssembler, Settings
+from mmpart_core.assemble.depth_search import DepthSearch, FittedPart, SearchSettings
 from mmpart_core.assemble.mirror_depth import MirrorDepth
 from mmpart_core.assemble.mirror_planes import MirrorPlane, MirrorShape, mirror_planes
 from mmpart_core.assemble.protocol import AssemblyTask
 from mmpart_core.assemble.sight import SightPose
 from mmpart_core.geometry import cameras
+from mmpart_core.geometry.render import RenderScene
 from mmpart_core.geometry.surface import TriangleMesh
 from tests.mmpart_core.assemble.conftest import box_ious, make_scene
 
@@ -134,3 +136,25 @@ def test_one_image_puts_a_stack_upon_its_axis(task_of: Callable[..., AssemblyTas
     assert min(box_ious(task, placed, truth)) > 0.9
     without = LayoutAssembler(IMAGE_ONLY.model_copy(update={"keep_contact": False}))
     assert min(box_ious(task, without.assemble(task, 0), truth)) < 0.7
+
+
+def test_depth_that_no_image_shows_centres_the_object_along_its_own_axes() -> None:
+    """A wedge, broad behind: seen aslant, its middle along the sight line is not its box's."""
+    turn = np.radians(TURN_DEG)
+    ahead, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
+    outline = [0.6 * ahead, -0.6 * ahead + 0.4 * across, -0.6 * ahead - 0.4 * across]
+    points = np.array([(*each, z) for each in outline for z in (-0.2, 0.2)])
+    camera = cameras.orbit_camera(0.0, 12.0, 30.0, 64)
+    eye = np.array(camera.world_from_camera)[:3, 3]
+    too_far = 1.15
+    pose = SightPose(too_far, too_far * np.array([0.0, 0.0, -np.linalg.norm(eye)]))
+    body_scene = RenderScene([surface(trimesh.convex.convex_hull(points))])
+    normal = np.array([*across, 0.0])
+    plane = MirrorPlane(normal, np.zeros(1), np.array([True]), frozenset(), np.ones(1))
+    off: list[float] = []
+    for planes in ((plane,), ()):
+        parts = [FittedPart(pose, body_scene, points, 100)]
+        search = DepthSearch(camera, parts, {}, SearchSettings(1.0, 21, 1), planes=planes)
+        off.append(abs(search.run()[0] * too_far - 1.0))
+    assert off[0] < 0.005
+    assert off[1] > 0.01
