@@ -123,13 +123,16 @@ def serve(listener: socket.socket) -> None:
 
     with no_iri_grammar():
         from prefect.server.api.server import create_app
+
+        from flows.sqlite_transactions import writers_wait
     app: Any = create_app(ephemeral=True)
     gc.freeze()
     gc.enable()
     config = uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     ending.server = server
-    server.run(sockets=[listener])
+    with writers_wait():
+        server.run(sockets=[listener])
 
 
 class _Ending:

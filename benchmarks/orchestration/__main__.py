@@ -4,6 +4,7 @@
     python -m benchmarks.orchestration --objects 10000 --minutes 12
     python -m benchmarks.orchestration --finished 10000
     python -m benchmarks.orchestration --runners [--objects 10]
+    python -m benchmarks.orchestration --real --objects 6
 
 The stages do nothing (``tests/packages/mmpart_noop``); flow, tasks, store and table are the real
 ones, with Prefect's server at PREFECT_API_URL or one of this run, with a database of its own. Four
@@ -24,6 +25,7 @@ in a folder. ``--minutes`` tells the cold run to stop, as Ctrl-C does, and looks
 then; nothing else is run. ``--finished`` measures only how fast a run goes past objects that are
 finished: their files and outcomes are written as a run would have left them, and none is begun.
 ``--runners`` makes the objects with each runner, and calls the same cluster without any of it.
+``--real`` makes the examples by the profile ``local`` on one worker and on two, of one thread each.
 """
 
 import argparse
@@ -49,6 +51,7 @@ from benchmarks.orchestration.meters import (
     taken,
 )
 from benchmarks.orchestration.noop_dataset import write_dataset, write_outcomes
+from benchmarks.orchestration.real_work import compare_workers
 from benchmarks.orchestration.runners import compare_runners
 from benchmarks.orchestration.runs import direct_run, run_for, timed_run
 from benchmarks.tests_modules import provide_packages, tests_module
@@ -76,6 +79,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="only a cold run, told to stop after these")
     parser.add_argument("--finished", type=int, nargs="+", default=[])
     parser.add_argument("--runners", action="store_true", help="compare the runners")
+    parser.add_argument("--real", action="store_true", help="real objects, one worker and two")
     parser.add_argument("--parts", type=int, default=5)
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--store", help="an empty store, such as s3://bucket/prefix; a folder else")
@@ -97,6 +101,8 @@ def measure(
     folder: Path, count: int, store: str | None, arguments: argparse.Namespace
 ) -> dict[str, Any]:
     """What was asked for, of one number of objects."""
+    if arguments.real:
+        return compare_workers(folder, count, arguments.concurrency)
     job = write_dataset(folder, count, store, arguments.parts, arguments.concurrency)
     tasks = 4 * arguments.parts + 2
     if arguments.finished:
