@@ -96,7 +96,16 @@ def _part(made: TriangleMesh, true: TriangleMesh, diagonal: float, unit: float) 
         ),
         "scale": functional.scale_error_pct(np.ptp(got, axis=0), np.ptp(want, axis=0), diagonal),
         "f_05": functional.f_from_distances(nearest, 0.05),
+        **_excess(got, want, diagonal),
     }
+
+
+def _excess(got: np.ndarray, want: np.ndarray, diagonal: float) -> dict[str, float]:
+    """How far a box reaches beyond the true one, in % of the diagonal; negative: not as far."""
+    low = 100.0 * (want.min(axis=0) - got.min(axis=0)) / diagonal
+    high = 100.0 * (got.max(axis=0) - want.max(axis=0)) / diagonal
+    sides = np.concatenate([low[:2], high[:2]])
+    return {"below": float(low[2]), "above": float(high[2]), "aside": float(sides.mean())}
 
 
 def _used(mesh: TriangleMesh) -> np.ndarray:

@@ -36,7 +36,22 @@ def report(rows: Sequence[dict[str, Any]]) -> str:
     for condition, method in dict.fromkeys((row["condition"], row["method"]) for row in rows):
         mine = [row for row in rows if (row["condition"], row["method"]) == (condition, method)]
         lines.append(_summary(condition, method, mine))
-    return "\n".join([*lines, "", *_buckets(rows)])
+    return "\n".join([*lines, "", *_buckets(rows), "", *_sides(rows)])
+
+
+def _sides(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Mean by which boxes of parts that are seen enough reach too far, % of the diagonal."""
+    lines = ["| box too large by % | below | above | each side |", "|---" * 4 + "|"]
+    for condition, method in dict.fromkeys((row["condition"], row["method"]) for row in rows):
+        mine = [
+            row
+            for row in rows
+            if (row["condition"], row["method"]) == (condition, method) and row["share"] >= COUNTED
+        ]
+        far = [np.mean([row[side] for row in mine]) for side in ("below", "above", "aside")]
+        cells = [f"{round(float(each), 2) + 0.0:+.2f}" for each in far]
+        lines.append(f"| {condition}, {method} | {' | '.join(cells)} |")
+    return lines
 
 
 def _buckets(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -81,7 +81,8 @@ def test_tables_tell_parts_by_how_much_is_seen(assembly: Load, folder: Path):
     ]
     report = assembly("tables").report(rows)
     assert "| plain, truth |" in report
-    assert "1.000 (2)" in report.splitlines()[-1]
+    assert "1.000 (2)" in report
+    assert report.splitlines()[-1] == "| plain, truth | +0.00 | +0.00 | +0.00 |"
 
 
 def test_a_part_that_floats_has_a_gap_and_one_that_sinks_penetrates(assembly: Load, folder: Path):
@@ -96,10 +97,13 @@ def test_a_part_that_floats_has_a_gap_and_one_that_sinks_penetrates(assembly: Lo
         matrix = high.world_from_part.copy()
         matrix[2, 3] += share * unit
         moved = replace(true, placed=(low, replace(high, world_from_part=matrix)))
-        row = assembly("scoring").score_scene(scene, moved)[0]
+        row, other = assembly("scoring").score_scene(scene, moved)
         if column == "gap":
             assert row["gap"] == pytest.approx(10.0 / diagonal, abs=0.1)
             assert row["pen"] == pytest.approx(0.0, abs=1e-6)
+            assert other["above"] == pytest.approx(10.0 / diagonal, abs=0.1)
+            assert other["below"] == pytest.approx(-10.0 / diagonal, abs=0.1)
+            assert other["aside"] == pytest.approx(0.0, abs=1e-6)
         else:
             assert row["gap"] == pytest.approx(0.0, abs=0.3)
             assert row["pen"] == pytest.approx(20.0, abs=1.0)
