@@ -12,6 +12,8 @@ from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.mesh.blend import blend_views
 from mmpart_core.mesh.unwrap import Unwrapped
 
+_AT_ONCE = 1 << 18  # texels looked at together: bounds memory, no more
+
 
 def bake_texture(
     surface: Unwrapped, field: FieldGrid, views: PosedViews
@@ -28,14 +30,9 @@ def bake_texture(
     """
     face, weights = texel_faces(surface)
     filled = face >= 0
-    corners = surface.faces[face[filled]]
-    weight = weights[filled][..., None]
-    normals = smooth_normals(surface.vertices, surface.faces)
-    points = np.sum(surface.vertices[corners] * weight, axis=1)
-    bent = np.sum(normals[corners] * weight, axis=1)
-    bent /= np.maximum(np.linalg.norm(bent, axis=1, keepdims=True), 1e-9)
+    points, normals = _places(surface, face[filled], weights[filled])
     scene = RenderScene([TriangleMesh(surface.vertices, surface.faces)])
-    colors, seen = blend_views(points, bent, scene, field, views)
+    colors, seen = blend_views(points, normals, scene, field, views)
     texture = np.zeros((*face.shape, 3), dtype=np.uint8)
     texture[filled] = colors
     return (
@@ -67,12 +64,34 @@ def texel_faces(
     width, height = surface.size_px
     size = np.array([width, height], dtype=np.float64)
     flat = np.concatenate([surface.uv * size, np.zeros((len(surface.uv), 1))], axis=1)
-    columns, rows = np.meshgrid(np.arange(width) + 0.5, height - 0.5 - np.arange(height))
-    above = np.full(columns.size, 1.0)
-    origins = np.stack([columns.ravel(), rows.ravel(), above], axis=1)
-    down = np.tile([0.0, 0.0, -1.0], (len(origins), 1))
-    hits = RenderScene([TriangleMesh(flat, surface.faces)]).cast(origins, down)
-    return hits.face.reshape(height, width), hits.barycentric.reshape(height, width, 3)
+    scene = RenderScene([TriangleMesh(flat, surface.faces)])
+    face = np.full((height, width), -1, dtype=np.int32)
+    weights = np.zeros((height, width, 3), dtype=np.float32)
+    step = max(1, _AT_ONCE // width)
+    for top in range(0, height, step):
+        rows = slice(top, min(top + step, height))
+        columns, heights = np.meshgrid(
+            np.arange(width) + 0.5, height - 0.5 - np.arange(rows.start, rows.stop)
+        )
+        origins = np.stack([columns.ravel(), heights.ravel(), np.ones(columns.size)], axis=1)
+        hits = scene.cast(origins, np.tile([0.0, 0.0, -1.0], (len(origins), 1)))
+        face[rows] = hits.face.reshape(columns.shape)
+        weights[rows] = hits.barycentric.reshape(*columns.shape, 3)
+    return face, weights
+
+
+def _places(
+    surface: Unwrapped, face: Int[np.ndarray, "P"], weights: Float[np.ndarray, "P 3"]
+) -> tuple[Float[np.ndarray, "P 3"], Float[np.ndarray, "P 3"]]:
+    """Points of faces by barycentric weights, and the smooth normals there."""
+    normals = smooth_normals(surface.vertices, surface.faces)
+    points, bent = np.zeros((len(face), 3)), np.zeros((len(face), 3))
+    for start in range(0, len(face), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        corners, weight = surface.faces[face[part]], weights[part, :, None]
+        points[part] = np.sum(surface.vertices[corners] * weight, axis=1)
+        bent[part] = np.sum(normals[corners] * weight, axis=1)
+    return points, bent / np.maximum(np.linalg.norm(bent, axis=1, keepdims=True), 1e-9)
 
 
 def spread(texture: UInt8[np.ndarray, "H W 3"], filled: np.ndarray) -> UInt8[np.ndarray, "H W 3"]:

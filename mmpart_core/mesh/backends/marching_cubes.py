@@ -17,7 +17,7 @@ class Settings(FinishSettings):
 class MarchingCubesExtractor:
     """Extracts with ``skimage.measure.marching_cubes`` (Lewiner et al. 2003)."""
 
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -1,14 +1,16 @@
 """Colours baked from views that differ in exposure, that shine, or that are wrong."""
 
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 
 from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.geometry.surface import TriangleMesh
-from mmpart_core.mesh import bake, blend, exposure
+from mmpart_core.mesh import bake, blend, exposure, view_look
 from tests.mmpart_core.mesh.conftest import Known, known_shape, rainbow, sphere
 
 # Geometric mean 1 in each channel.
@@ -110,6 +112,51 @@ def test_a_highlight_loses_a_tie(ball: Known) -> None:
     """Where two views contradict each other, white is light and not paint."""
     errors = baked_errors(ball, shining(ball.views, 2))
     assert np.mean(errors > 30) < 0.008  # 0.012 where white has a whole vote
+
+
+def test_points_a_few_at_a_time_have_the_same_colours(
+    ball: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = baked_errors(ball, ball.views)
+    monkeypatch.setattr(blend, "_AT_ONCE", 6 * 501)
+    np.testing.assert_array_equal(baked_errors(ball, ball.views), whole)
+
+
+def test_memory_does_not_grow_with_points_times_views(
+    ball: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All at once, 30 000 points in twelve views take 38 MB; a few at a time, 8."""
+    monkeypatch.setattr(blend, "_AT_ONCE", 1 << 16)
+    monkeypatch.setattr(blend, "_COMPARED", 3000)
+    views = PosedViews(np.tile(ball.views.rgba, (2, 1, 1, 1)), ball.views.cameras * 2)
+    truth = ball.truth.meshes[0]
+    normals = truth.vertices / np.linalg.norm(truth.vertices, axis=1, keepdims=True)
+    some = np.arange(30_000) % len(normals)
+    tracemalloc.start()
+    try:
+        colors, _ = blend.blend_views(
+            truth.vertices[some], normals[some], ball.truth, ball.field, views
+        )
+        peak_mb = tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+    assert len(colors) == len(some)
+    assert peak_mb < 20.0
+
+
+def test_pictures_are_sampled_between_their_pixels(ball: Known) -> None:
+    """As scipy does it on premultiplied floats; beyond the outer pixels' centres there is none."""
+    camera, rgba = ball.views.cameras[1], ball.views.rgba[1]
+    look = view_look.ViewLook.of(ball.truth, camera, rgba, ball.field.spacing)
+    place = np.random.default_rng(0).uniform(-3.0, 203.0, size=(4000, 2))
+    sure, color = look._sample(place)
+    alpha = rgba[..., 3].astype(np.float64) / 255.0
+    maps = [*(rgba[..., c] / 255.0 * alpha for c in range(3)), alpha, look.sure / 255.0]
+    expected = [map_coordinates(each, place[:, ::-1].T - 0.5, order=1) for each in maps]
+    np.testing.assert_allclose(sure, expected[4], atol=1e-5)
+    covered = expected[3] > 0.5
+    straight = np.stack(expected[:3], axis=1)[covered] / expected[3][covered, None]
+    np.testing.assert_allclose(color[covered], straight, atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [0, 1, 30])
