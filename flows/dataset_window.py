@@ -24,12 +24,20 @@ from flows.dataset_progress import Counter, DatasetListener
 from flows.dataset_scan import Todo
 from flows.dataset_table import OutcomeWriter
 from flows.runner_binding import bound_flow
-from mmpart_core.errors import ConfigError, InputError, MMPartError, ProcessKilledError
+from mmpart_core.errors import (
+    BudgetError,
+    ConfigError,
+    InputError,
+    MMPartError,
+    ProcessKilledError,
+    QuotaExhaustedError,
+)
 from mmpart_core.quoting import first_line
 from mmpart_core.storage.opening import open_store
 
 # The share of failures is looked at over the latest outcomes, once there are a few.
 LATEST_OUTCOMES, LEAST_OUTCOMES = 20, 10
+OUT_OF_MONEY_ERRORS = (BudgetError.__name__, QuotaExhaustedError.__name__)
 
 
 class Brake:
@@ -40,17 +48,21 @@ class Brake:
 
     Attributes:
         halted: why; empty as long as it goes on.
+        out_of_money: what said that the budget, or the provider's account, is used up.
     """
 
     def __init__(self, most_failures: float | None) -> None:
         self._most = most_failures
         self._latest: deque[bool] = deque(maxlen=LATEST_OUTCOMES)
         self.halted = ""
+        self.out_of_money = ""
 
     def see(self, row: OutcomeRow) -> None:
         """An object that was begun has an outcome."""
         if row.state == "skipped":
             self.halted = self.halted or f"{row.error}: {row.message}"
+            if row.error in OUT_OF_MONEY_ERRORS:
+                self.out_of_money = self.halted
             return
         self._latest.append(row.state != "made")
         failed, seen = sum(self._latest), len(self._latest)
@@ -203,6 +215,8 @@ class Window:
             self._brake.see(rows[0])
 
     def _break_off(self, error: BaseException) -> None:
+        if isinstance(error, QuotaExhaustedError):
+            self._brake.out_of_money = first_line(error)
         self._fatal = self._fatal or error
         self.stop()
 

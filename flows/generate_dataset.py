@@ -17,6 +17,7 @@ from prefect.states import Completed
 from flows.dataset_aftermath import report_dead
 from flows.dataset_attempts import Attempts
 from flows.dataset_batches import Todos, answers_ahead
+from flows.dataset_events import tell_out_of_money
 from flows.dataset_job import DatasetJob, PreparedJob, check_job, write_job
 from flows.dataset_known import begin_refresh, end_refresh, load_known
 from flows.dataset_lease import HeldLease
@@ -117,6 +118,8 @@ def _run(prepared: PreparedJob, lease: HeldLease, counter: Counter, stopped: Eve
             writer.close()
             tally = counter.tally(brake.halted)
             published.end(tally)
+            if brake.out_of_money:
+                tell_out_of_money(Path(job.source).name, brake.out_of_money)
     if lease.fault:
         raise ConfigError(lease.fault)
     if refreshing is not None and not tally.left:

@@ -18,6 +18,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.exceptions import ObjectAlreadyExists
 from pydantic import SecretStr
 
+from flows.dataset_events import OUT_OF_MONEY
 from tasks._hosted import CALLS_LIMIT, RATE_LIMIT, existing_limits, secret_block_name
 
 WORK_POOLS = {"mmpart-cpu": "Runs objects as processes on the machine of the worker."}
@@ -70,18 +71,28 @@ def create_work_pools(client: SyncPrefectClient) -> list[str]:
 
 
 def automations() -> list[AutomationCore]:
-    """Runs that died without a word end as crashed; a deployment that keeps failing is paused."""
+    """Dead runs end as crashed; deployments that keep failing, or have no money, are paused.
+
+    Types are said though they have defaults: an update sends only what was said, and the server
+    takes a pause without its type for the first action that fits, which runs the deployment.
+    """
     mark_dead: list[Any] = [
         ChangeFlowRunState(
-            name=None, state=StateType.CRASHED, message="No heartbeat: its process is gone.",
+            type="change-flow-run-state",
+            name=None,
+            state=StateType.CRASHED,
+            message="No heartbeat: its process is gone.",
             force=False,
         )
-    ]  # fmt: skip
-    pause: list[Any] = [PauseDeployment(source="inferred", deployment_id=None)]
+    ]
+    pause: list[Any] = [
+        PauseDeployment(type="pause-deployment", source="inferred", deployment_id=None)
+    ]
     dead = AutomationCore(
         name="mmpart-zombie-runs",
         description="A flow run that stops sending heartbeats is marked as crashed.",
         trigger=EventTrigger(
+            type="event",
             after={_HEARTBEAT},
             expect={_HEARTBEAT, *_ENDS},
             match=_resources(_RUNS),
@@ -96,6 +107,7 @@ def automations() -> list[AutomationCore]:
         name="mmpart-failure-rate",
         description="A deployment of whose runs several fail in a row is paused.",
         trigger=EventTrigger(
+            type="event",
             expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
             match=_resources(_RUNS),
             match_related=_resources("prefect.deployment.*"),
@@ -106,7 +118,19 @@ def automations() -> list[AutomationCore]:
         ),
         actions=pause,
     )
-    return [dead, failing]
+    out_of_money = AutomationCore(
+        name="mmpart-budget",
+        description="A deployment whose budget, or whose provider's account, is used up is paused.",
+        trigger=EventTrigger(
+            type="event",
+            expect={OUT_OF_MONEY},
+            match_related=_resources("prefect.deployment.*"),
+            posture=Posture.Reactive,
+            threshold=1,
+        ),
+        actions=pause,
+    )
+    return [dead, failing, out_of_money]
 
 
 def _resources(pattern: str) -> Any:

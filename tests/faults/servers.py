@@ -95,6 +95,17 @@ class PrefectServer:
         self.kill()
         raise TimeoutError(f"the Prefect server did not start in {STARTUP_S} s")
 
+    def events(self, name: str, seconds: float = 60.0) -> list[dict[str, Any]]:
+        """Events of a name, once there are any; they are written some seconds after they came."""
+        asked = {"filter": {"event": {"name": [name]}}, "limit": 50}
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = httpx.post(f"{self.url}/events/filter", json=asked).json()["events"]
+            if found:
+                return found
+            time.sleep(0.2)
+        return []
+
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()

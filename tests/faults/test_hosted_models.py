@@ -12,6 +12,7 @@ from strict_openai import (
     server_error,
 )
 
+from flows.dataset_events import OUT_OF_MONEY
 from mmpart_core.hosted import limiter, secrets
 from tasks import _hosted
 from tests.faults import disturbances
@@ -49,12 +50,13 @@ def test_storms_are_outlived_and_each_plan_is_paid_once(trial: Trial, planner: P
 
 
 def test_without_money_the_run_ends_and_goes_on_later_paying_nothing_twice(
-    trial: Trial, planner: Planner
+    trial: Trial, planner: Planner, prefect: PrefectServer
 ) -> None:
     paid = disturbances.run_out_of_money(trial, planner, 3)
     assert len(paid) == 3
     assert sorted(planner.paid) == list(SIX)
     assert_sound(trial, None)
+    assert len(prefect.events(OUT_OF_MONEY)) == 1
 
 
 @pytest.mark.long

@@ -4,20 +4,31 @@ import importlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prefect import flow
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
+from prefect.flow_engine import run_flow
 
-from flows.server_setup import WORK_POOLS, create_work_pools, set_up
+from flows.dataset_events import tell_out_of_money
+from flows.server_setup import (
+    WORK_POOLS,
+    automations,
+    bring_automations_up_to_date,
+    create_work_pools,
+    set_up,
+)
 from mmpart_core.backends import STAGES
 
 pytestmark = [pytest.mark.xdist_group("prefect")]
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / "tests" / "packages"
+PAUSED_WITHIN_S = 90.0
 PLACES = ("MMPART_STORE", "MMPART_MANIFEST", "MMPART_OUTPUT", "MMPART_TRUTH", "MMPART_REPORT")
 # What whoever starts a run of that deployment has to say.
 NEEDED = {"generate-object": {"image": "x.png", "output": "out"}}
@@ -42,7 +53,7 @@ def test_entrypoint_and_values_fit(deployment: dict[str, Any]) -> None:
 
 def test_setup_can_be_repeated(prefect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "planted-for-setup")
-    names = {"mmpart-zombie-runs", "mmpart-failure-rate"}
+    names = {"mmpart-zombie-runs", "mmpart-failure-rate", "mmpart-budget"}
     with get_client(sync_client=True) as client:
         set_up(client, secrets=True)
         assert set_up(client, secrets=True) == []
@@ -52,7 +63,29 @@ def test_setup_can_be_repeated(prefect: str, monkeypatch: pytest.MonkeyPatch) ->
         }
         assert set(found) == names
         assert all(each.enabled for each in found.values())
+        for wanted in automations():
+            assert found[wanted.name].actions == wanted.actions
+            assert found[wanted.name].trigger == wanted.trigger
     assert Secret.load("openai-api-key").get() == "planted-for-setup"
+
+
+def test_a_deployment_without_money_is_paused(prefect: str) -> None:
+    @flow(name="pays")
+    def pays() -> None:
+        tell_out_of_money("nightly.csv", "BudgetError: planted")
+
+    with get_client(sync_client=True) as client:
+        bring_automations_up_to_date(client)
+        nightly, weekly = (
+            client.create_deployment(client.create_flow_from_name("pays"), name)
+            for name in ("nightly", "weekly")
+        )
+        run_flow(pays, flow_run=client.create_flow_run_from_deployment(nightly))
+        deadline = time.monotonic() + PAUSED_WITHIN_S
+        while not client.read_deployment(nightly).paused and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert client.read_deployment(nightly).paused
+        assert not client.read_deployment(weekly).paused
 
 
 @pytest.mark.slow
