@@ -1,14 +1,19 @@
 """Each property of a finished surface, on a mesh that has it and on one that breaks it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import trimesh
+from scipy.ndimage import gaussian_filter
 
+from mmpart_core import backends
+from mmpart_core.geometry.field_grid import FieldGrid
 from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.mesh import atlas, bake, checks, hygiene, topology
 from mmpart_core.mesh.unwrap import unwrap_surface
+from tests.mmpart_core.mesh.conftest import Known, rainbow, sampled_field
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +51,98 @@ def test_a_sound_surface_has_no_faults(ball: TriangleMesh) -> None:
     quality = measured(ball)
     assert quality == hygiene.SurfaceQuality(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0)
     assert faults(ball) == ()
+
+
+@pytest.fixture(scope="module")
+def finished(known_torus: Known) -> TriangleMesh:
+    """What the back-end makes of a bumpy ring, crumbs around it and the views of a smooth one."""
+    noise = gaussian_filter(np.random.default_rng(1).normal(size=known_torus.field.sdf.shape), 1.5)
+    sdf = known_torus.field.sdf + (0.02 * noise / noise.std()).astype(np.float32)
+    sdf[2:4, 2:4, 2:4] = sdf[-5:-3, 5:8, 3:5] = -0.02
+    field = replace(known_torus.field, sdf=sdf)
+    settings = {"max_faces": 3000, "texture_size_px": 256}
+    extractor = backends.open_backend("mesh", "flexicubes", settings)
+    return extractor.extract(field, known_torus.views, 0).mesh
+
+
+def turned_face(mesh: TriangleMesh) -> TriangleMesh:
+    faces = mesh.faces.copy()
+    faces[7] = faces[7, ::-1]
+    return replace(mesh, faces=faces)
+
+
+def with_crumb(mesh: TriangleMesh) -> TriangleMesh:
+    """A copy of all, a five-hundredth as large, drawn with one texel."""
+    uv = np.concatenate([mesh.uv, np.full_like(mesh.uv, 0.5)])
+    small = np.concatenate([mesh.vertices, mesh.vertices * 0.002 + 2.0])
+    return TriangleMesh(
+        small, np.concatenate([mesh.faces, mesh.faces + len(mesh.vertices)]), uv, mesh.texture
+    )
+
+
+def with_black_seams(mesh: TriangleMesh) -> TriangleMesh:
+    height, width = mesh.texture.shape[:2]
+    covered = atlas.cover_counts(mesh.uv, mesh.faces, (width, height)) > 0
+    return replace(mesh, texture=np.where(covered[..., None], mesh.texture, 0).astype(np.uint8))
+
+
+def laid_over(mesh: TriangleMesh) -> TriangleMesh:
+    """A twentieth of the faces moved onto others' texels."""
+    uv = mesh.uv.copy()
+    moved = np.unique(mesh.faces[: len(mesh.faces) // 20])
+    uv[moved] = 0.5 + (uv[moved] - uv[moved].mean(axis=0))
+    return replace(mesh, uv=uv)
+
+
+def without_area(mesh: TriangleMesh) -> TriangleMesh:
+    uv = mesh.uv.copy()
+    uv[mesh.faces[:20, 1]] = uv[mesh.faces[:20, 0]]
+    return replace(mesh, uv=uv)
+
+
+def test_what_the_back_end_makes_has_no_faults(finished: TriangleMesh) -> None:
+    assert faults(finished) == ()
+    assert 1000 < len(finished.faces) <= 3000
+    assert len(topology.weld_surface(finished).areas) == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        (lambda mesh: replace(mesh, faces=mesh.faces[1:]), "3 edges with one face"),
+        (turned_face, "wound against each other"),
+        (lambda mesh: replace(mesh, faces=mesh.faces[:, ::-1]), "1 piece turned inside out"),
+        (with_crumb, "1 loose piece below 0.01%"),
+        (lambda mesh: replace(mesh, vertices=mesh.vertices * (1.0, 1.0, 0.004)), "are slivers"),
+        (laid_over, "charts overlap"),
+        (with_black_seams, "seams show"),
+        (without_area, "have no tangents"),
+    ],
+)
+def test_what_is_broken_of_it_is_told(
+    finished: TriangleMesh, broken: Callable[[TriangleMesh], TriangleMesh], told: str
+) -> None:
+    assert any(told in text for text in faults(broken(finished)))
+
+
+def test_a_budget_that_would_open_the_surface_is_not_kept_and_told(known_torus: Known) -> None:
+    """Sixty-four balls have four faces each at the least."""
+
+    def balls(points: np.ndarray) -> np.ndarray:
+        beside = points - np.clip(np.rint(points * 2 - 0.5) / 2 + 0.25, -0.75, 0.75)
+        return np.linalg.norm(beside, axis=-1) - 0.15
+
+    field: FieldGrid = sampled_field(balls, rainbow, 48)
+    settings = {"max_faces": 100, "texture": "vertex"}
+    extractor = backends.open_backend("mesh", "flexicubes", settings)
+    surface = extractor.extract(field, known_torus.views, 0)
+    facts = checks.check_surface(surface.mesh, "balls")
+    assert (facts.watertight, facts.bodies) == (True, 64)
+    kept = len(surface.mesh.faces)
+    assert kept >= 64 * 4
+    assert any(
+        text.startswith(f"{kept} faces are kept of at most 100") for text in surface.warnings
+    )
 
 
 def test_open_edges_are_counted(ball: TriangleMesh) -> None:
