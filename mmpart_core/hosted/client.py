@@ -219,15 +219,16 @@ class ModelClient:
         settings = self._settings
         limiter = shared_limiter(
             settings.base_url, self._model, settings.concurrent_requests,
-            settings.requests_per_minute,
+            settings.requests_per_minute, settings.tokens_per_minute,
         )  # fmt: skip
-        with limiter.slot(), across_processes():
+        with limiter.slot() as begun, across_processes():
             account.reserve(expected_usd, what)
             set_aside = expected_usd
             try:
                 answer = _object_of(send(self._sdk))
                 usage = read_usage(answer, self._model, self.prices)
                 account.book(usage)
+                begun.tokens = usage.input_tokens + usage.output_tokens
                 if usage.uncounted_calls:  # it may have cost all of that, so that stays set aside
                     set_aside = None
             except (openai.OpenAIError, *_NO_JSON) as error:

@@ -56,6 +56,7 @@ class HostedSettings(BackendSettings):
         "attempts": _WAITING,
         "longest_wait_s": _WAITING,
         "requests_per_minute": _WAITING,
+        "tokens_per_minute": _WAITING,
         "concurrent_requests": _WAITING,
         "input_usd": _MONEY,
         "cached_input_usd": _MONEY,
@@ -96,6 +97,12 @@ class HostedSettings(BackendSettings):
         ge=1,
         description="Calls begun per minute in this process. Limits across workers are Prefect's "
         "(mmpart-hosted).",
+    )
+    tokens_per_minute: int | None = Field(
+        default=None,
+        ge=1,
+        description="Tokens, input and output, of the calls begun per minute in this process. A "
+        "call under way counts as the mean of the latest ones.",
     )
     concurrent_requests: int = Field(
         default=4, ge=1, le=256, description="Calls under way at once in this process."

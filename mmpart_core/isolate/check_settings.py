@@ -28,6 +28,7 @@ class CheckSettings(FurtherModels):
         "check_timeout_s": _WAITING,
         "check_attempts": _WAITING,
         "check_requests_per_minute": _WAITING,
+        "check_tokens_per_minute": _WAITING,
         "check_input_usd": _MONEY,
         "check_output_usd": _MONEY,
     }
@@ -76,6 +77,9 @@ class CheckSettings(FurtherModels):
     check_requests_per_minute: int | None = Field(
         default=None, ge=1, description="Calls of it begun per minute in this process."
     )
+    check_tokens_per_minute: int | None = Field(
+        default=None, ge=1, description="Tokens of these calls per minute in this process."
+    )
     check_input_usd: float | None = Field(
         default=None,
         ge=0.0,
@@ -117,6 +121,7 @@ class CheckSettings(FurtherModels):
             timeout_s=self.check_timeout_s,
             attempts=self.check_attempts,
             requests_per_minute=self.check_requests_per_minute,
+            tokens_per_minute=self.check_tokens_per_minute,
             input_usd=self.check_input_usd,
             output_usd=self.check_output_usd,
         )

@@ -81,6 +81,39 @@ def test_calls_per_minute() -> None:
     assert waits == [40.0, 40.0]
 
 
+def test_tokens_per_minute() -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    limiter = Limiter(4, None, 1000, clock=lambda: now[0], sleep=sleep)
+    begun = []
+    for tokens in (300, 400, 200, 5000, 10):
+        with limiter.slot() as call:
+            begun.append(now[0])
+            call.tokens = tokens
+            now[0] += 10.0
+    # 300 and 400 leave no room for a third that takes their mean; one alone is let through,
+    # whatever it takes.
+    assert begun == [0.0, 10.0, 60.0, 70.0, 130.0]
+
+
+def test_calls_under_way_count_as_the_mean() -> None:
+    waits: list[float] = []
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        now[0] += seconds
+
+    limiter = Limiter(4, None, 1000, clock=lambda: now[0], sleep=sleep)
+    with limiter.slot() as first:
+        first.tokens = 400
+    with limiter.slot(), limiter.slot():
+        assert waits == [60.0]
+
+
 def test_usage_is_summed_and_an_unknown_price_stays_unknown() -> None:
     one = ModelUsage(model="m", calls=1, input_tokens=10, output_tokens=5, cost_usd=0.5)
     both = one.plus(one)
