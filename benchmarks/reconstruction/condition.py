@@ -28,7 +28,7 @@ class Condition(BaseModel):
         default="v1.2", description="Whose elevations and lens: Zero123++ v1.1 or v1.2."
     )
     views: int = Field(
-        default=6, ge=2, le=24, description="Views, evenly spread in azimuth; 6 are Zero123++'s."
+        default=6, ge=2, le=96, description="Views, evenly spread in azimuth; 6 are Zero123++'s."
     )
     size_px: int = Field(default=320, ge=160, le=1024, description="Side of a view.")
     shading: float = Field(
