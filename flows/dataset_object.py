@@ -84,6 +84,7 @@ class ObjectWork:
     Attributes:
         rows: what became of it; none where it was left because the run was stopped.
         fatal: what no other object would fare better with: the run ends.
+        begun: its flow run is there, and the work was begun.
     """
 
     def __init__(self, making: Making, todo: Todo, request: ObjectRequest) -> None:
@@ -93,6 +94,7 @@ class ObjectWork:
         self._started_at = datetime.now(UTC)
         self.rows: list[OutcomeRow] = []
         self.fatal: BaseException | None = None
+        self.begun = False
 
     @property
     def tags(self) -> list[str]:
@@ -102,6 +104,7 @@ class ObjectWork:
 
     def run(self) -> State[None]:
         """Make it, write its files, and give the state of its flow run."""
+        self.begun = True
         started = time.perf_counter()
         result = None
         try:

@@ -4,13 +4,14 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any
 
 import httpx
 from prefect.context import AsyncClientContext
 
 from flows.dataset_attempts import Attempts
-from flows.dataset_items import request_of
+from flows.dataset_items import DatasetItem, request_of
 from flows.dataset_known import Known
 from flows.dataset_object import (
     Making,
@@ -37,6 +38,8 @@ from mmpart_core.storage.opening import open_store
 
 # The share of failures is looked at over the latest outcomes, once there are a few.
 LATEST_OUTCOMES, LEAST_OUTCOMES = 20, 10
+# How often an object's flow run is asked for while Prefect's server answers that it is busy.
+BUSY_TRIES = 4
 OUT_OF_MONEY_ERRORS = (BudgetError.__name__, QuotaExhaustedError.__name__)
 
 
@@ -192,11 +195,27 @@ class Window:
             row = row_of_error(item.number, item.name, "invalid", error, item.shown)
             return [row.model_copy(update={"spent_usd": todo.spent_usd})]
         work = ObjectWork(self._making, todo, request)
-        parts = [entry.name for entry in item.entries]
-        await make_tagged(self._make_object, work, item.name, item.shown, parts)
+        await self._flow_run_of(work, item)
         if work.fatal is not None:
             self._break_off(work.fatal)
         return work.rows
+
+    async def _flow_run_of(self, work: ObjectWork, item: DatasetItem) -> None:
+        """Make an object in a flow run of its own, also where the server is too busy at first.
+
+        A server on sqlite that many write to answers 503 for longer than Prefect's client tries,
+        a minute each time; nothing was begun then.
+        """
+        parts = [entry.name for entry in item.entries]
+        for left in reversed(range(BUSY_TRIES)):
+            try:
+                await make_tagged(self._make_object, work, item.name, item.shown, parts)
+            except httpx.HTTPStatusError as error:
+                busy = error.response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+                if work.begun or not busy or not left or self._is_over():
+                    raise
+            else:
+                return
 
     def _begin(self, todo: Todo) -> Any:
         self._attempts.begin(todo.item.name)

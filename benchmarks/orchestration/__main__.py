@@ -30,6 +30,7 @@ finished: their files and outcomes are written as a run would have left them, an
 
 import argparse
 import json
+import multiprocessing
 import os
 import shutil
 import tempfile
@@ -174,10 +175,12 @@ def measure_for(job: Any, tasks: int, minutes: float) -> dict[str, Any]:
 
 
 def measure_finished(job: Any, count: int) -> dict[str, Any]:
-    """One run over objects that are all finished."""
+    """One run over objects that are all finished; another process writes what they left."""
     from flows.generate_dataset import generate_dataset
 
-    write_outcomes(job)
+    writer = multiprocessing.get_context("spawn").Process(target=write_outcomes, args=(job,))
+    writer.start()
+    writer.join()
     with counted_requests() as requests, taken() as found:
         tally = generate_dataset(job=job)
     if (tally.kept, tally.complete) != (count, True):

@@ -24,6 +24,9 @@ from mmpart_core.storage.codecs import encode_png
 from mmpart_core.storage.glb import GlbNode, encode_glb
 from mmpart_core.storage.opening import open_store
 from tasks import score
+from tests.flows.noop_datasets import dataset_of
+
+__all__ = ["dataset_of"]
 
 # A protocol that takes a fraction of a second per object.
 SMALL = MMPART.model_copy(
