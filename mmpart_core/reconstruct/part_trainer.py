@@ -22,6 +22,7 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.pipelines.base_pipeline import VanillaPipelineConfig
 
 from mmpart_core.reconstruct import checkpoints
+from mmpart_core.reconstruct.carving import undo_swelling
 from mmpart_core.reconstruct.field_file import FIELD_NAME, FieldFile, write_field_file
 from mmpart_core.reconstruct.finishing import finish_field
 from mmpart_core.reconstruct.grid_adam import GridAdamConfig
@@ -84,13 +85,16 @@ class PartTrainer(Trainer):
         field = copy.deepcopy(model.field).cpu()
         if field.spec != scene.fine_spec:  # stopped while carving
             field.refine(scene.fine_spec)
+        doubt = model.smoothing**0.5
+        values = field.sdf.data[0, 0]
+        values.copy_(undo_swelling(scene.fine_first, values, model.config.carved, doubt))
         finished = finish_field(
             field,
             scene,
             self.data.rays,
             samples=model.config.samples,
             sharpness=model.sharpness_range[1],
-            doubt=model.smoothing**0.5,
+            doubt=doubt,
         )
         return replace(finished, deformations=self.data.parsed.deformations)
 

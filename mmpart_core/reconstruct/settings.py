@@ -175,8 +175,8 @@ class Settings(BackendSettings):
         ge=0.0,
         le=1.0,
         description="Where carving moved the surface by less than this, in part units, refinement "
-        "begins with the first shape again, which has flat faces and sharp edges right; 0 keeps "
-        "all that carving did.",
+        "begins with the first shape again, which has flat faces and sharp edges right; what "
+        "training grew beyond it by less is undone at the end, where views agree; 0 keeps all.",
     )
     color_smoothing: float = Field(
         default=0.06, ge=0.0, description="Weight of the total variation of colour."

@@ -40,17 +40,17 @@ PINNED: dict[str, dict[str, Any]] = {
     "plan 4 template/1-d18c5bd0": {"prompts": "963c61771140", "foreground": 0.40735},
     "isolate 2 groundtruth/1": {"rgba": (6.5771, 18.6353, 8.7695, 27.9529)},
     "multiview 2 groundtruth/2": {"rgba": (35.3581, 100.1812, 47.1441, 148.1613)},
-    "reconstruct 1 nerfstudio/9": {
-        "sdf": 0.18251,
-        "rgb": (0.25054, 0.64924, 0.33108),
-        "psnr_db": 27.632,
+    "reconstruct 1 nerfstudio/10": {
+        "sdf": 0.18228,
+        "rgb": (0.24988, 0.65002, 0.33012),
+        "psnr_db": 26.924,
     },
     "mesh 3 flexicubes/3": {"area": 8.6995, "volume": 1.9733, "texture": (60.48, 169.46, 80.55)},
     "assemble 3 groundtruth/1": {"scale": 0.46098, "where": (0.0, 0.0, 0.75), "iou": 0.98010},
-    "assemble 3 layout/10": {
-        "scale": 0.42599,
-        "where": (-0.00011, -0.00332, 0.36425),
-        "iou": 0.98836,
+    "assemble 3 layout/11": {
+        "scale": 0.42721,
+        "where": (0.01325, 0.00478, 0.37069),
+        "iou": 0.99058,
     },
 }
 
