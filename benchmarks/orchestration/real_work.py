@@ -19,7 +19,8 @@ def compare_workers(folder: Path, count: int, concurrency: int) -> dict[str, Any
     """Seconds of the same objects on one worker and on two, of one thread each.
 
     Orchestration's share is the processor time of this process (flow, Dask scheduler) and of
-    Prefect's server, of all processor time. The efficiency of two workers is the time of one over
+    Prefect's server, of all processor time; pictures of results, which the flow's process would
+    draw, are not made. The efficiency of two workers is the time of one over
     twice the time of two; the machine needs two idle cores for it.
 
     Args:
@@ -79,6 +80,7 @@ class _Made:
             store=str(self._folder / "store"),
             settings=("runner=dask", f"scheduler={self._scheduler}", *settings),
             concurrency=self._concurrency,
+            files="glb",
         )
         before = _workers_seconds()
         with taken() as found:
