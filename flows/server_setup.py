@@ -34,6 +34,7 @@ SECRET_VARIABLES = ("OPENAI_API_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KE
 ZOMBIE_AFTER = timedelta(seconds=180)
 FAILURES, FAILURES_WITHIN = 3, timedelta(hours=6)
 _HEARTBEAT, _RUNS = "prefect.flow-run.heartbeat", "prefect.flow-run.*"
+_DEPLOYMENTS = "prefect.deployment.*"
 _ENDS = {f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Cancelled", "Crashed")}
 
 
@@ -76,6 +77,10 @@ def automations() -> list[AutomationCore]:
     Types are said though they have defaults: an update sends only what was said, and the server
     takes a pause without its type for the first action that fits, which runs the deployment.
     """
+    return [_zombie_runs(), _failure_rate(), _budget()]
+
+
+def _zombie_runs() -> AutomationCore:
     mark_dead: list[Any] = [
         ChangeFlowRunState(
             type="change-flow-run-state",
@@ -85,10 +90,7 @@ def automations() -> list[AutomationCore]:
             force=False,
         )
     ]
-    pause: list[Any] = [
-        PauseDeployment(type="pause-deployment", source="inferred", deployment_id=None)
-    ]
-    dead = AutomationCore(
+    return AutomationCore(
         name="mmpart-zombie-runs",
         description="A flow run that stops sending heartbeats is marked as crashed.",
         trigger=EventTrigger(
@@ -103,34 +105,44 @@ def automations() -> list[AutomationCore]:
         ),
         actions=mark_dead,
     )
-    failing = AutomationCore(
+
+
+def _failure_rate() -> AutomationCore:
+    return AutomationCore(
         name="mmpart-failure-rate",
         description="A deployment of whose runs several fail in a row is paused.",
         trigger=EventTrigger(
             type="event",
             expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
             match=_resources(_RUNS),
-            match_related=_resources("prefect.deployment.*"),
+            match_related=_resources(_DEPLOYMENTS),
             for_each={"related:deployment:prefect.resource.id"},
             posture=Posture.Reactive,
             threshold=FAILURES,
             within=FAILURES_WITHIN,
         ),
-        actions=pause,
+        actions=_pause(),
     )
-    out_of_money = AutomationCore(
+
+
+def _budget() -> AutomationCore:
+    return AutomationCore(
         name="mmpart-budget",
         description="A deployment whose budget, or whose provider's account, is used up is paused.",
         trigger=EventTrigger(
             type="event",
             expect={OUT_OF_MONEY},
-            match_related=_resources("prefect.deployment.*"),
+            match_related=_resources(_DEPLOYMENTS),
             posture=Posture.Reactive,
             threshold=1,
         ),
-        actions=pause,
+        actions=_pause(),
     )
-    return [dead, failing, out_of_money]
+
+
+def _pause() -> list[Any]:
+    """The deployment that the event tells of is paused."""
+    return [PauseDeployment(type="pause-deployment", source="inferred", deployment_id=None)]
 
 
 def _resources(pattern: str) -> Any:

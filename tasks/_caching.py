@@ -13,6 +13,7 @@ that cannot be written a success. Both are remembered here, and whoever runs the
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 from prefect.cache_policies import CacheKeyFnPolicy
@@ -118,7 +119,7 @@ class VerifiedRecords(WritableFileSystem):
     _block_type_slug = "mmpart-verified-records"
     _read_faults: dict[str, str] = PrivateAttr(default_factory=dict)
     _write_faults: dict[str, str] = PrivateAttr(default_factory=dict)
-    _looked_at: dict[str, bytes] = PrivateAttr(default_factory=dict)
+    _looked_at: dict[tuple[int, str], bytes] = PrivateAttr(default_factory=dict)
 
     url: str
 
@@ -132,7 +133,8 @@ class VerifiedRecords(WritableFileSystem):
             KeyError: there is none.
             StorageError: the store cannot be read.
         """
-        looked_at = self._looked_at.pop(path, None)
+        look = get_ident(), path  # both of its questions come from the task's thread
+        looked_at = self._looked_at.pop(look, None)
         if looked_at is not None:
             return looked_at
         store = open_store(self.url)
@@ -141,7 +143,7 @@ class VerifiedRecords(WritableFileSystem):
             content = store.read_file(name) if name else None
             if content is None or trusted_record(path, content, store) is None:
                 raise KeyError(path)
-            self._looked_at[path] = content
+            self._looked_at[look] = content
         except StorageError as error:
             self._read_faults[path] = str(error)
             raise

@@ -84,9 +84,8 @@ class FlexiCubes:
 
         Returns:
             Vertices (V' 3), faces (F 3) turned outward, L_dev: one deviation per vertex and
-            crossing (equation 9 of the paper), a single 0 with ``grad_func``, whose vertices follow
-            no weights; with features also their values (V' C). With tetrahedra the surface's
-            vertices come first, and elements (K 4) stand for the faces.
+            crossing (equation 9 of the paper), a single 0 with ``grad_func``; with features also
+            their values (V' C). With tetrahedra the surface's come first, elements (K 4) are faces.
 
         Raises:
             GeometryError: sizes that do not fit each other.
