@@ -12,7 +12,7 @@ from rich.table import Table
 from flows.counted_progress import counted
 from flows.dataset_outcomes import OutcomeRow
 from flows.dataset_progress import DatasetTally, NobodyFollows, dataset_listener
-from flows.dataset_table import TABLE_FILE, load_outcomes
+from flows.dataset_table import TABLE_FILE, outcome_tables
 from mmpart_core.output.wording import duration, money
 from mmpart_core.storage.store_files import StoreFiles
 
@@ -117,13 +117,23 @@ def print_failures(console: Console, tally: DatasetTally, place: StoreFiles) -> 
         StorageError: the table cannot be read.
     """
     if not tally.complete:
-        table = load_outcomes(place)
-        chosen = table.filter(table["component"].is_null()).to_pylist()
-        failed = [OutcomeRow.model_validate(row) for row in chosen if row["state"] != "made"]
-        lines = [outcome_in_words(row) for row in failed[:_FAILURES_TOLD]]
-        if len(failed) > _FAILURES_TOLD:
-            lines.append(f"and {len(failed) - _FAILURES_TOLD:,} more, see {TABLE_FILE}")
+        lines: list[str] = []
+        failed = 0
+        for table in map(_not_made, outcome_tables(place)):
+            failed += table.num_rows
+            told = table.slice(length=max(_FAILURES_TOLD - len(lines), 0)).to_pylist()
+            lines += [outcome_in_words(OutcomeRow.model_validate(row)) for row in told]
+        if failed > len(lines):
+            lines.append(f"and {failed - len(lines):,} more, see {TABLE_FILE}")
         for line in lines:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     if tally.halted:
         console.print(f"ended early: {tally.halted}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _not_made(table: Any) -> Any:
+    """The objects of a table of outcomes that were not made."""
+    import pyarrow.compute as compute
+
+    not_made: Any = compute.field("component").is_null() & (compute.field("state") != "made")
+    return table.filter(not_made)

@@ -20,6 +20,7 @@ from mmpart_core.records import Record
 from mmpart_core.storage.store_files import StoreFiles
 
 WATCHED_EVERY_S = 2.0
+_COUNTED = ("component", "number", "run", "state", "error", "spent_usd")
 
 
 class DatasetStatus(Record):
@@ -89,16 +90,15 @@ def read_status(output: str) -> DatasetStatus:
     place = StoreFiles(output)
     lease = read_lease(place)
     running = is_live(lease)
-    table = None
     if not running:
         with suppress(StorageError):  # whoever looks may not be allowed to write
-            table = compact(place)
-    return _status_of(output, load_outcomes(place) if table is None else table, lease, running)
+            compact(place)
+    return _status_of(output, load_outcomes(place, _COUNTED), lease, running)
 
 
 def _status_of(output: str, table: Any, lease: Lease | None, running: bool) -> DatasetStatus:
     rows = lease.rows if lease else 0
-    frame = table.select(["component", "number", "run", "state", "error", "spent_usd"]).to_pandas()
+    frame = table.to_pandas()
     objects = frame[frame["component"].isna() & ((frame["number"] <= rows) | (rows == 0))]
     parts = frame[frame["component"].notna()]
     here = 0 if lease is None else int((objects["run"] == lease.run).sum())

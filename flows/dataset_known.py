@@ -1,12 +1,14 @@
 """What earlier runs of a data set left: the latest outcome of each object, and a refresh begun."""
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from flows.dataset_job import OBJECTS_FOLDER
-from flows.dataset_table import load_outcomes
+from flows.dataset_pieces import outcome_schema
+from flows.dataset_table import outcome_tables
 from mmpart_core.errors import StorageError
 from mmpart_core.output.manifest import MANIFEST_FILE
 from mmpart_core.records import Record
@@ -31,23 +33,62 @@ class Known(NamedTuple):
     spent_usd: float
 
 
-def load_known(place: StoreFiles) -> dict[str, Known]:
+class KnownOutcomes(Mapping[str, Known]):
+    """The latest outcome of each object, by name; held in columns, a few hundred bytes each.
+
+    Args:
+        table: names (``object``) and the fields of ``Known``.
+    """
+
+    def __init__(self, table: Any) -> None:
+        by_name = table.sort_by("object").combine_chunks()
+        self._names: Any = _column(by_name, "object")
+        self._fields = [_column(by_name, name) for name in Known._fields]
+
+    @property
+    def spent_usd(self) -> float:
+        """What all of them cost."""
+        return float(self._fields[Known._fields.index("spent_usd")].to_numpy().sum())
+
+    def __getitem__(self, name: str) -> Known:
+        """Raises ``KeyError`` for an object without an outcome."""
+        row = bisect_left(range(len(self)), name, key=lambda row: self._names[row].as_py())
+        if row == len(self) or self._names[row].as_py() != name:
+            raise KeyError(name)
+        return Known(*(field[row].as_py() for field in self._fields))
+
+    def __iter__(self) -> Iterator[str]:
+        """All names, sorted."""
+        return (name.as_py() for name in self._names)
+
+    def __len__(self) -> int:
+        """How many objects have an outcome."""
+        return len(self._names)
+
+
+def _column(table: Any, name: str) -> Any:
+    """A column in one piece, as ``combine_chunks`` leaves it; an empty one has none."""
+    import pyarrow
+
+    column = table[name]
+    return column.chunk(0) if column.num_chunks else pyarrow.array([], column.type)
+
+
+def load_known(place: StoreFiles) -> KnownOutcomes:
     """The latest outcome of each object, by name.
 
     Raises:
         StorageError: the output cannot be read.
     """
-    return known_of(load_outcomes(place))
+    import pyarrow
 
-
-def known_of(table: Any) -> dict[str, Known]:
-    """As ``load_known``, of a table of outcomes."""
-    objects = table.filter(table["component"].is_null())
-    names = objects["object"].to_pylist()
-    columns = [objects[name].to_pylist() for name in Known._fields]
-    return {
-        name: Known(*values) for name, values in zip(names, zip(*columns, strict=True), strict=True)
-    }
+    wanted = ("object", *Known._fields)
+    nothing = outcome_schema(wanted).empty_table()
+    objects = (
+        table.filter(table["component"].is_null()).select(wanted)
+        for table in outcome_tables(place, ("component", *wanted))
+    )
+    return KnownOutcomes(pyarrow.concat_tables([nothing, *objects]))
 
 
 def outputs_are_there(place: StoreFiles, name: str, known: Known) -> bool:

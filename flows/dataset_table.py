@@ -6,15 +6,22 @@ are never many; when it ends, all become ``outcomes.parquet``. Rows are never ch
 object's rows those of the latest run and order count, and it does no harm to read them twice.
 """
 
-import io
 import threading
-from collections.abc import Iterable, Sequence
-from typing import Any, get_args
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from pydantic import ValidationError
-
+from flows.dataset_latest import LatestRows
 from flows.dataset_outcomes import OutcomeRow
-from mmpart_core.errors import StorageError
+from flows.dataset_pieces import (
+    LINES,
+    PARQUET,
+    Piece,
+    as_table,
+    lines_pieces,
+    outcome_schema,
+    parquet_bytes,
+    parquet_pieces,
+)
 from mmpart_core.storage.store_files import StoreFiles
 
 TABLE_FILE = "outcomes.parquet"
@@ -23,8 +30,6 @@ OUTCOMES_FOLDER = "state/outcomes"
 # (invalid ones) are written at a time.
 ROLLED_OBJECTS = 500
 BUFFERED_ROWS = 200
-_READ_ROWS = 2000
-_ARROW_TYPES = {str: "string", int: "int64", float: "float64", bool: "bool"}
 
 
 class OutcomeWriter:
@@ -73,7 +78,7 @@ class OutcomeWriter:
     def _flush(self) -> None:
         if not self._buffer:
             return
-        path = f"{OUTCOMES_FOLDER}/{self._run:05d}-{self._order:08d}.jsonl"
+        path = f"{OUTCOMES_FOLDER}/{self._run:05d}-{self._order:08d}{LINES}"
         lines = "".join(f"{row.model_dump_json()}\n" for row in self._buffer)
         self._place.write_file(path, lines.encode())
         self._written.append(path)
@@ -83,74 +88,67 @@ class OutcomeWriter:
             self._roll()
 
     def _roll(self) -> None:
-        path = self._written[-1].replace(".jsonl", ".parquet")
-        self._place.write_file(path, _parquet_bytes(as_table(self._unrolled)))
+        path = self._written[-1].replace(LINES, PARQUET)
+        self._place.write_file(path, parquet_bytes([as_table(self._unrolled)]))
         for written in self._written:
             self._place.delete_file(written)
         self._written, self._unrolled = [], []
 
 
-def load_outcomes(place: StoreFiles) -> Any:
+def load_outcomes(place: StoreFiles, columns: Sequence[str] | None = None) -> Any:
     """The latest rows of all objects, in the order of the manifest, each object before its parts.
 
     Args:
         place: the data set's output.
+        columns: which; None for all.
 
     Returns:
-        A ``pyarrow.Table`` with the columns of ``OutcomeRow``.
+        A ``pyarrow.Table`` with columns of ``OutcomeRow``.
 
     Raises:
         StorageError: the output cannot be read, or a file of it is damaged.
     """
-    return _read(place, _segments(place))
+    import pyarrow
+
+    nothing = outcome_schema(columns).empty_table()
+    return pyarrow.concat_tables([nothing, *outcome_tables(place, columns)])
 
 
-def compact(place: StoreFiles) -> Any:
+def outcome_tables(place: StoreFiles, columns: Sequence[str] | None = None) -> Iterator[Any]:
+    """As ``load_outcomes``, some thousand objects at a time.
+
+    Raises:
+        StorageError: as there.
+    """
+    return _latest(place, _segments(place)).tables(columns)
+
+
+def compact(place: StoreFiles) -> None:
     """Make one file of all that was added; only while nobody else writes.
-
-    Returns:
-        As ``load_outcomes``.
 
     Raises:
         StorageError: the output cannot be read or written.
     """
     segments = _segments(place)
-    table = _read(place, segments)
-    if segments:
-        place.write_file(TABLE_FILE, _parquet_bytes(table))
-        for path in segments:
-            place.delete_file(path)
-    return table
+    if not segments:
+        return
+    place.write_file(TABLE_FILE, parquet_bytes(_latest(place, segments).tables()))
+    for path in segments:
+        place.delete_file(path)
 
 
-def _read(place: StoreFiles, segments: Sequence[str]) -> Any:
-    import pyarrow
-
-    tables: list[Any] = []
-    rows: list[OutcomeRow] = []
+def _latest(place: StoreFiles, segments: Sequence[str]) -> LatestRows:
+    files: list[list[Piece]] = []
+    lines: list[tuple[str, bytes]] = []
     for path in (TABLE_FILE, *segments):
         content = place.read_file(path)
         if content is None:  # there is none yet; or its run has rolled it up meanwhile
             continue
-        if path.endswith(".parquet"):
-            tables.append(_from_parquet(content, path))
+        if path.endswith(PARQUET):
+            files.append(parquet_pieces(content, path))
         else:
-            rows += _from_lines(content, path)
-        if len(rows) >= _READ_ROWS:
-            tables.append(as_table(rows))
-            rows = []
-    return _latest(pyarrow.concat_tables([*tables, as_table(rows)]))
-
-
-def _latest(table: Any) -> Any:
-    """Of each object the rows of its latest run and order, each once."""
-    names = ["object", "component", "run", "order", "number"]
-    frame = table.select(names).to_pandas()
-    stamp = frame["run"] * 10**9 + frame["order"]
-    newest = stamp.groupby(frame["object"]).transform("max")
-    kept = frame[(stamp == newest) & ~frame.duplicated(["object", "component", "run", "order"])]
-    in_order = kept.sort_values("number", kind="stable")
-    return table.take(in_order.index.to_numpy())
+            lines.append((path, content))
+    return LatestRows([*files, lines_pieces(lines)])
 
 
 def _segments(place: StoreFiles) -> list[str]:
@@ -158,60 +156,5 @@ def _segments(place: StoreFiles) -> list[str]:
     return sorted(
         path
         for path in names
-        if path.endswith((".jsonl", ".parquet")) and not path.rpartition("/")[2].startswith(".")
-    )
-
-
-def as_table(rows: Iterable[OutcomeRow]) -> Any:
-    """Rows as a ``pyarrow.Table``."""
-    import pyarrow
-
-    return pyarrow.Table.from_pylist([row.model_dump() for row in rows], schema=_schema())
-
-
-def _schema() -> Any:
-    import pyarrow
-
-    names = OutcomeRow.model_fields
-    return pyarrow.schema([(name, pyarrow.type_for_alias(_arrow_type(name))) for name in names])
-
-
-def _arrow_type(name: str) -> str:
-    annotation: Any = OutcomeRow.model_fields[name].annotation
-    kinds = [kind for kind in (annotation, *get_args(annotation)) if kind in _ARROW_TYPES]
-    return _ARROW_TYPES[kinds[0]] if kinds else "string"
-
-
-def _parquet_bytes(table: Any) -> bytes:
-    import pyarrow.parquet as parquet
-
-    buffer = io.BytesIO()
-    parquet.write_table(table, buffer)
-    return buffer.getvalue()
-
-
-def _from_parquet(content: bytes, path: str) -> Any:
-    import pyarrow
-    import pyarrow.parquet as parquet
-
-    try:
-        table = parquet.read_table(io.BytesIO(content))
-    except (pyarrow.ArrowException, OSError) as error:
-        raise _damaged(path) from error
-    if table.schema.remove_metadata() != _schema():
-        raise _damaged(path)
-    return table
-
-
-def _from_lines(content: bytes, path: str) -> list[OutcomeRow]:
-    try:
-        return [OutcomeRow.model_validate_json(line) for line in content.splitlines()]
-    except ValidationError as error:
-        raise _damaged(path) from error
-
-
-def _damaged(path: str) -> StorageError:
-    return StorageError(
-        f"outcomes '{path}': damaged, or written by another version; remove that file and run the "
-        "batch again: what was made is found in the store"
+        if path.endswith((LINES, PARQUET)) and not path.rpartition("/")[2].startswith(".")
     )

@@ -94,7 +94,6 @@ def _held(job: DatasetJob, rows: int, stopped: Event) -> Generator[HeldLease]:
 def _run(prepared: PreparedJob, lease: HeldLease, counter: Counter, stopped: Event) -> DatasetTally:
     job, place = prepared.job, prepared.job.place
     known = load_known(place)
-    spent = sum(each.spent_usd for each in known.values())
     died = lease.previous is not None and not lease.previous.ending
     attempts = Attempts(place, lease.run, died)
     refreshing = begin_refresh(place, job.refresh, lease.run)
@@ -102,7 +101,7 @@ def _run(prepared: PreparedJob, lease: HeldLease, counter: Counter, stopped: Eve
     brake = Brake(job.stop_after_failures)
     published = Published(Path(job.source).name)
     with (
-        spending(_left_of(job.max_cost_usd, spent)),
+        spending(_left_of(job.max_cost_usd, known.spent_usd)),
         answers_ahead(prepared, refreshing, stopped, brake) as answered,
         ThreadPoolExecutor(job.concurrency, thread_name_prefix="object") as threads,
     ):

@@ -1,14 +1,16 @@
 """Outcomes are never lost nor counted twice, whenever a run ends; one run at a time writes them."""
 
+import random
 import subprocess
 import sys
 import time
 from pathlib import Path
 from threading import Event
 
+import pyarrow
 import pytest
 
-from flows import dataset_lease, dataset_table
+from flows import dataset_latest, dataset_lease, dataset_pieces, dataset_table
 from flows.dataset_attempts import Attempts
 from flows.dataset_known import begin_refresh, end_refresh, load_known
 from flows.dataset_lease import HeldLease, Lease, is_live, read_lease
@@ -74,7 +76,9 @@ def test_many_files_are_rolled_into_few(
     assert len(seen(place)) == 30
     writer.close()
     assert len(seen(place)) == 31
-    assert compact(place).num_rows == 31
+    compact(place)
+    assert files(tmp_path) == []
+    assert len(seen(place)) == 31
 
 
 def test_a_damaged_file_is_named(place: StoreFiles, tmp_path: Path) -> None:
@@ -86,12 +90,71 @@ def test_a_damaged_file_is_named(place: StoreFiles, tmp_path: Path) -> None:
     path.unlink()
     (tmp_path / "outcomes.parquet").write_bytes(b"PAR1")
     with pytest.raises(StorageError, match=r"outcomes\.parquet"):
-        compact(place)
+        load_known(place)
 
 
 def test_an_empty_table_has_all_columns(place: StoreFiles) -> None:
     assert load_outcomes(place).schema == as_table(rows_of("a", 1)).schema
     assert load_known(place) == {}
+
+
+def test_any_history_is_read_as_if_one_row_were_looked_at_after_another(
+    place: StoreFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset_table, "ROLLED_OBJECTS", 7)
+    monkeypatch.setattr(dataset_latest, "ENTRIES_READ", 4)  # many row groups, too
+    monkeypatch.setattr(dataset_pieces, "_LINES_READ", 10)
+    chance = random.Random(3)
+    latest: dict[str, list[OutcomeRow]] = {}
+    for run in range(1, 6):
+        writer = OutcomeWriter(place, run)
+        for number in chance.sample(range(1, 40), 25):
+            state = chance.choice(["made", "failed", "invalid"])
+            rows = rows_of(f"o{number}", number, state)[: 1 if state == "invalid" else 3]
+            writer.add(rows, at_once=chance.random() < 0.7)
+            latest[rows[0].object] = rows
+        writer.close()
+        kept = {path: path.read_bytes() for path in tmp_path.glob("state/outcomes/*")}
+        expected = [
+            (row.object, row.component, row.state)
+            for rows in sorted(latest.values(), key=lambda rows: rows[0].number)
+            for row in rows
+        ]
+        assert seen(place) == expected
+        compact(place)
+        assert seen(place) == expected
+        known = load_known(place)
+        assert {
+            name: (each.state, each.run) for name, each in known.items()
+        }.keys() == latest.keys()
+        assert all(known[name].state == rows[0].state for name, rows in latest.items())
+        assert "o40" not in known
+        if run % 2:  # the next run begins with what a killed one left
+            for path, content in kept.items():
+                path.write_bytes(content)
+
+
+def test_a_table_whose_row_groups_cut_objects_is_read(place: StoreFiles) -> None:
+    rows = [row.model_copy(update={"run": 1, "order": number})
+            for number in range(1, 9) for row in rows_of(f"o{number}", number)]  # fmt: skip
+    halves = [as_table(rows[:10]), as_table(rows[10:])]
+    place.write_file(dataset_table.TABLE_FILE, dataset_pieces.parquet_bytes(halves))
+    assert seen(place) == [(row.object, row.component, row.state) for row in rows]
+
+
+def test_what_is_known_of_a_finished_object_takes_some_hundred_bytes(place: StoreFiles) -> None:
+    writer = OutcomeWriter(place, 1)
+    for number in range(2000):
+        digest = f"{number:064d}"
+        filled = {"key": digest, "image_sha256": digest, "image_mark": f"{number}:1795460525.5"}
+        rows = rows_of(f"object-{number:06d}", number)
+        writer.add([row.model_copy(update=filled) for row in rows], at_once=False)
+    writer.close()
+    compact(place)
+    before = pyarrow.total_allocated_bytes()
+    known = load_known(place)
+    assert len(known) == 2000
+    assert pyarrow.total_allocated_bytes() - before < 2000 * 350
 
 
 def test_one_run_at_a_time(place: StoreFiles) -> None:
