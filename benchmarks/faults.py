@@ -64,8 +64,6 @@ def main() -> None:
 
 def print_rows(folder: Path, server: Any, only: list[str]) -> None:
     """The undisturbed runs of each kind, and the faults."""
-    from prefect.events.worker import EventsWorker
-
     faults = tests_module("faults.every_fault")
     truth = tests_module("faults.verdict").true_outputs()
     chosen = faults.every_fault(server)
@@ -83,7 +81,6 @@ def print_rows(folder: Path, server: Any, only: list[str]) -> None:
             extra = seconds - plain_s.setdefault(fault.kind, seconds)
             took = f"{seconds:.0f} in all" if undisturbed else f"{extra:.0f}"
             print(f"| {' | '.join([fault.name, *told, took])} |", flush=True)
-    EventsWorker.drain_all(timeout=20)
 
 
 def measured(fault: Any, folder: Path, server: Any, truth: Any) -> tuple[list[str], float]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.events.worker import EventsWorker
 
 from tasks import _cluster
 from tests.faults.servers import PrefectServer, reporting_to, worker_processes
@@ -19,7 +18,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """A server for all tests that leave it alone, or start it again."""
     started = PrefectServer(tmp_path_factory.mktemp("prefect"))
     yield started
-    EventsWorker.drain_all(timeout=20)
     started.stop()
 
 

@@ -16,14 +16,7 @@ from unittest.mock import patch
 import dask
 import distributed  # noqa: F401  (its settings are there before one is changed for a while)
 import httpx
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    PREFECT_HOME,
-    PREFECT_LOGGING_LEVEL,
-    PREFECT_LOGGING_TO_API_ENABLED,
-    temporary_settings,
-)
+from prefect.events.worker import EventsWorker
 from s3fs import S3FileSystem
 
 from deployments.cluster_settings import PRELOAD, Local
@@ -32,6 +25,7 @@ from flows import dataset_files
 from mmpart_core.storage.opening import open_store
 from tests.faults.trial import search_path
 from tests.flaky_s3 import FlakyS3
+from tests.prefect_server import flows_on_server
 
 STARTUP_S = 240  # below the limit of a test
 RECORDER = "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER"
@@ -119,17 +113,15 @@ class PrefectServer:
 
 @contextmanager
 def reporting_to(server: PrefectServer) -> Generator[None]:
-    """Within: flows of this process report to a server."""
-    with temporary_settings(
-        {
-            PREFECT_API_URL: server.url,
-            PREFECT_HOME: server.home,
-            PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-            PREFECT_LOGGING_LEVEL: "CRITICAL",
-            PREFECT_LOGGING_TO_API_ENABLED: False,
-        }
-    ):
+    """Within: flows of this process report to a server.
+
+    A process has one worker for events, which stays with the server that it began with: it is ended
+    before and after.
+    """
+    EventsWorker.drain_all(timeout=20)
+    with flows_on_server(server.url, server.home):
         yield
+        EventsWorker.drain_all(timeout=20)
 
 
 @contextmanager

@@ -111,6 +111,7 @@ def test_a_backend_that_cannot_be_used_stops_the_run(
         evaluate_dataset(job=job_of(generated(counting_config, tmp_path / "out")))
 
 
+@pytest.mark.long
 def test_real_objects_through_all_rungs_of_an_attribution(
     job_of: Callable[..., EvaluationJob], tmp_path: Path
 ) -> None:

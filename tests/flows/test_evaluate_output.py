@@ -46,6 +46,7 @@ def evaluated(mmpart: Any, counting_profile: Path) -> Callable[..., Any]:
     )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("prefect")
 def test_a_result_of_the_same_name_is_not_lost_and_a_second_run_goes_on(
     here: Path, evaluated: Any, mmpart: Any, counting_profile: Path, journal: Any

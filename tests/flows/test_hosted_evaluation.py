@@ -76,6 +76,7 @@ def test_one_budget_for_all_objects_of_an_evaluation(
     assert len(model_server.requests) == 2
 
 
+@pytest.mark.long
 def test_one_budget_for_all_rungs_of_an_attribution(
     model_server: ModelServer, command: list[str], mmpart: Any
 ) -> None:

@@ -155,6 +155,7 @@ def test_no_glb_of_a_real_run_has_validator_errors(
     assert faults == {str(made.folder / name): [] for name in SCENES}
 
 
+@pytest.mark.long
 def test_equal_work_is_done_once_and_new_words_redo_one_part(
     made: Run, generate: Callable[..., Run], tmp_path: Path
 ) -> None:

@@ -85,7 +85,7 @@ def test_another_seed_is_other_work(
     [
         ("isolate:man", {*MANS_CHAIN, "assemble:"}),
         ("mesh", {"mesh:hat", "mesh:man", "assemble:"}),
-        ("assemble", {"assemble:"}),
+        pytest.param("assemble", {"assemble:"}, marks=pytest.mark.long),
         ("plan", EVERYTHING),
     ],
 )

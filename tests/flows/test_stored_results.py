@@ -32,7 +32,14 @@ def damage_blob(store: FsspecStore, ref: BlobRef, damage: str) -> None:
         store.write_file(blob_path(ref.sha256), left)
 
 
-@pytest.mark.parametrize("damage", ["deleted", "truncated", "altered"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param("deleted", marks=pytest.mark.long),
+        pytest.param("truncated", marks=pytest.mark.long),
+        "altered",
+    ],
+)
 def test_damaged_blob_redoes_its_stage_only(
     counting_config: Any, request_of: Any, store_url: str, damage: str, journal: Any, ran: Any,
     without_cost: Any,

@@ -82,7 +82,7 @@ def test_a_longer_lens_keeps_the_middle_and_is_the_camera_farther_away():
         np.testing.assert_allclose(pixels, [[32.0, 32.0]], atol=1e-9)
 
 
-@pytest.mark.parametrize("true_deg", [18.0, 50.0])
+@pytest.mark.parametrize("true_deg", [18.0, pytest.param(50.0, marks=pytest.mark.long)])
 def test_the_field_of_view_is_found_unless_it_is_known(task_of, two_boxes, true_deg):
     task = assumed(task_of(two_boxes, 30.0, fov_deg=true_deg), 20.0)
     settings = {"coarse_px": 64, "fine_px": 128, "sweeps": 1, "fine_sweeps": 1, "depth_steps": 41}

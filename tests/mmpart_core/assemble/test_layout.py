@@ -21,7 +21,7 @@ def depths_of(task, assembly) -> list[float]:
     return [float(-(pose @ placed.world_from_part)[2, 3]) for placed in assembly.placed]
 
 
-@pytest.mark.parametrize("azimuth_deg", [0.0, 40.0])
+@pytest.mark.parametrize("azimuth_deg", [0.0, pytest.param(40.0, marks=pytest.mark.long)])
 def test_whole_views_give_the_true_pose(task_of, ious_of, snowman, azimuth_deg):
     task = task_of(snowman, azimuth_deg)
     assembly = LayoutAssembler(FAST).assemble(task, 0)
@@ -108,6 +108,7 @@ def test_same_seed_same_placement(task_of, two_boxes):
         np.testing.assert_array_equal(first.world_from_part, second.world_from_part)
 
 
+@pytest.mark.long
 def test_real_objects_with_whole_views(task_of, ious_of, shared_data):
     ious = []
     for name in ("kenney-pirate-chest", "kenney-ambulance", "kenney-alien", "babylon-desk-fan"):

@@ -50,13 +50,14 @@ def test_another_frame_is_found(task_of, ious_of, snowman, scale, aside):
     assert np.mean(ious_of(task, assembly, snowman)) > 0.8
 
 
-@pytest.mark.parametrize("scale", [0.45, 2.2])
+@pytest.mark.parametrize("scale", [pytest.param(0.45, marks=pytest.mark.long), 2.2])
 def test_views_that_fit_badly_are_warned_of(task_of, snowman, scale):
     task = in_another_frame(task_of(snowman, known=False), scale, 0.0)
     (warning,) = LayoutAssembler(FAST).assemble(task, 0).warnings
     assert "fit the parts badly (scale " in warning
 
 
+@pytest.mark.long
 def test_views_of_something_else_are_warned_of(task_of, snowman, two_boxes):
     other = task_of(two_boxes, known=False).whole_views
     task = dataclasses.replace(task_of(snowman, known=False), whole_views=other)
@@ -68,6 +69,7 @@ def fitted_scale(assembly) -> float:
     return float(re.search(r"fitted at scale (\d\.\d\d),", assembly.placed[0].method)[1])
 
 
+@pytest.mark.long
 def test_generated_views_of_a_known_scene_are_fitted_too(task_of, ious_of, snowman):
     known = dataclasses.replace(task_of(snowman), whole_frame_known=False)
     task = in_another_frame(known, 0.82, 0.06)

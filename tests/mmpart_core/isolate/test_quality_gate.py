@@ -69,7 +69,11 @@ def pairs(shared_data: Path) -> Pairs:
 # What is found from few starts is found from many: acceptance is tested with few.
 @pytest.mark.usefixtures("quick_registration")
 @pytest.mark.parametrize(
-    ("answer", "zoom"), [("extract_product.png", 1.0), ("extract_product_gpt-image-2.png", 1.33)]
+    ("answer", "zoom"),
+    [
+        pytest.param("extract_product.png", 1.0, marks=pytest.mark.long),
+        ("extract_product_gpt-image-2.png", 1.33),
+    ],
 )
 def test_an_extracted_product_passes(pairs: Pairs, answer: str, zoom: float) -> None:
     """One on a chequered ground with a shadow, one on white and smaller, in another format."""
@@ -107,11 +111,13 @@ def test_what_a_person_rejects_fails(pairs: Pairs, case: str) -> None:
     assert judged.score < 0.6
 
 
+@pytest.mark.long
 def test_a_redrawn_creature_fails_even_without_its_ground(pairs: Pairs) -> None:
     faults = pairs.judged("in_glorptak.jpg", pairs.masked("mask_edit.png")).faults
     assert {fault.check for fault in faults} & {"placement", "agreement"}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("quick_registration")
 def test_a_product_that_was_moved_far_fails(pairs: Pairs) -> None:
     source = pairs.read("in_shampoo.png")

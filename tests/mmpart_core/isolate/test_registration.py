@@ -103,6 +103,7 @@ def test_equal_input_gives_an_equal_place(hat: Scene, in_place: Registration) ->
     assert in_place.confidence == again.confidence
 
 
+@pytest.mark.long
 def test_the_place_in_a_larger_canvas_is_taken_as_drawn(hat: Scene) -> None:
     """An answer of twice the size, as the canvas says."""
     large = np.asarray(

@@ -109,6 +109,7 @@ def test_same_seed_same_bits_other_seed_other_field(
     assert not same(trained, opened(**SMALL).train(torus_views, 4))
 
 
+@pytest.mark.long
 def test_two_threads_train_as_if_alone(trained: TrainedField, torus_views: PosedViews) -> None:
     backend = opened(**SMALL)
     with ThreadPoolExecutor(2) as pool:

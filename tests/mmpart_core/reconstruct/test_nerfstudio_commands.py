@@ -88,6 +88,7 @@ def test_ns_train_leaves_a_run(run: Path) -> None:
     assert (field.trained.grid.sdf < 0).any()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(2 * PATIENCE_S)
 def test_ns_eval_and_resume(run: Path, folder: Path) -> None:
     script = EVALUATE_THEN_RESUME.replace("SMALL", repr(SMALL))

@@ -93,6 +93,7 @@ def test_bends_change_only_with_a_version_of_the_back_end(
     assert np.abs(deformations).mean() == pytest.approx(0.0022929, rel=0.05)
 
 
+@pytest.mark.long
 def test_a_view_of_another_thing_takes_no_part(bent: PosedViews, views_of: ViewsOf) -> None:
     rgba = bent.rgba.copy()
     rgba[2] = views_of(trimesh.creation.box((1.4, 0.2, 0.3)), 160).rgba[2]
