@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from deployments.cluster_settings import (
     PRELOAD,
+    RARELY_LOOKED_AT,
     Attached,
     Cluster,
     Kubernetes,
@@ -80,15 +81,22 @@ def _start(cluster: Local | LocalCuda | Slurm | Kubernetes) -> Any:
 def local_cluster(cluster: Local) -> Any:
     """A ``distributed.LocalCluster`` of processes, each under a nanny that starts it again."""
     distributed: Any = importlib.import_module("distributed")
-    return distributed.LocalCluster(
-        n_workers=cluster.workers,
-        threads_per_worker=cluster.cpu_slots,
-        processes=True,
-        dashboard_address=":0",
-        resources=cluster.resources(),
-        preload=[PRELOAD],
-        env=cluster.environment(),
-    )
+    with _rarely_looked_at():
+        return distributed.LocalCluster(
+            n_workers=cluster.workers,
+            threads_per_worker=cluster.cpu_slots,
+            processes=True,
+            dashboard_address=":0",
+            resources=cluster.resources(),
+            preload=[PRELOAD],
+            env=cluster.environment(),
+        )
+
+
+def _rarely_looked_at() -> Any:
+    """Within: a scheduler and nannies of this process begin with ``RARELY_LOOKED_AT``."""
+    config: Any = importlib.import_module("dask.config")
+    return config.set(RARELY_LOOKED_AT)
 
 
 def cuda_cluster(cluster: LocalCuda) -> Any:
@@ -98,13 +106,14 @@ def cuda_cluster(cluster: LocalCuda) -> Any:
         MissingDependencyError: dask-cuda is not installed.
     """
     made: Any = _package("dask_cuda", "cuda")
-    return made.LocalCUDACluster(
-        CUDA_VISIBLE_DEVICES=cluster.gpus,
-        threads_per_worker=1,
-        resources=cluster.resources(),
-        preload=[PRELOAD],
-        env=cluster.environment(),
-    )
+    with _rarely_looked_at():
+        return made.LocalCUDACluster(
+            CUDA_VISIBLE_DEVICES=cluster.gpus,
+            threads_per_worker=1,
+            resources=cluster.resources(),
+            preload=[PRELOAD],
+            env=cluster.environment(),
+        )
 
 
 def slurm_cluster(cluster: Slurm) -> Any:

@@ -1,12 +1,20 @@
 """Clusters are described, checked, and become what their systems understand."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
+import dask.config as dask_config
 import pytest
 import yaml
 
-from deployments.cluster_settings import Kubernetes, Local, Slurm
+from deployments.cluster_settings import (
+    RARELY_LOOKED_AT,
+    Kubernetes,
+    Local,
+    Slurm,
+    dask_environment,
+)
 from deployments.clusters import kubernetes_spec, opened, read_cluster, slurm_job_options
 from deployments.worker_preload import dask_setup, open_backends
 from mmpart_core import backends
@@ -54,7 +62,21 @@ def test_options_of_workers() -> None:
     assert local.environment() == {
         "OMP_NUM_THREADS": "4",
         "MMPART_PRELOAD_PROFILE": "open-weights",
+        **dask_environment(),
     }
+
+
+def test_dask_looks_at_itself_rarely_wherever_it_runs() -> None:
+    importlib.import_module("distributed")  # brings its defaults along
+
+    known = {name: dask_config.get(name) for name in RARELY_LOOKED_AT}
+    assert all(known[name] != value for name, value in RARELY_LOOKED_AT.items())
+    with dask_config.set(dask_config.collect_env(dask_environment())):
+        found = {name: dask_config.get(name) for name in RARELY_LOOKED_AT}
+    assert found == RARELY_LOOKED_AT
+    compose = yaml.safe_load((ROOT / "deployments" / "compose.yaml").read_text())["services"]
+    for service in ("scheduler", "dask-worker", "dask-worker-gpu"):
+        assert dask_environment().items() <= compose[service]["environment"].items()
 
 
 def test_slurm_jobs() -> None:
