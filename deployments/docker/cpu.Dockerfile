@@ -18,7 +18,7 @@ COPY . .
 RUN pip install --no-cache-dir --no-deps . \
     && useradd --create-home --uid 1000 mmpart \
     && mkdir /data && chown mmpart /data
-USER mmpart
+USER 1000
 ENV MMPART_CHECKOUT=/app \
     OMP_NUM_THREADS=1 \
     PYTHONUNBUFFERED=1 \

@@ -2,6 +2,9 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,9 @@ from flows.server_setup import WORK_POOLS
 
 FOLDER = Path(__file__).resolve().parents[2] / "deployments"
 SECRET = re.compile(r"(PASSWORD|SECRET|KEY)[A-Z_]*$")
+DCLINT = FOLDER.parent / "viewer" / "node_modules" / "dclint" / "bin" / "dclint.cjs"
+# Style (the order of keys) is our own; an image that is built is named, too.
+STYLE = "|".join(["alphabetical", "order", "quotes", "build-and-image"])
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +52,29 @@ def test_every_service_has_what_it_depends_on(compose: dict[str, Any]) -> None:
             assert volume.partition(":")[0] in volumes
         if "build" in service:
             assert (FOLDER.parent / service["build"]["dockerfile"]).is_file()
+
+
+def test_the_compose_file_follows_the_specification(tmp_path: Path) -> None:
+    if shutil.which("node") is None or not DCLINT.is_file():
+        pytest.skip("dclint is not installed; run npm ci in viewer/")
+    text = (FOLDER / "compose.yaml").read_text()
+    assert compose_faults(tmp_path, text) == set()
+    wrong = text.replace("restart: unless-stopped", "restarts: always")
+    assert compose_faults(tmp_path, wrong) == {"invalid-schema"}
+    assert compose_faults(tmp_path, text.replace('["127.0.0.1:4200:', '["4200:')) == {
+        "no-unbound-port-interfaces"
+    }
+
+
+def compose_faults(folder: Path, text: str) -> set[str]:
+    """The rules that a compose file breaks."""
+    (folder / "compose.yaml").write_text(text)
+    done = subprocess.run(
+        ["node", str(DCLINT), "--formatter=json", "compose.yaml"],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    found = {message["rule"] for file in json.loads(done.stdout) for message in file["messages"]}
+    return {rule for rule in found if not re.search(STYLE, rule)}
 
 
 def test_no_secret_is_written_down_and_no_port_is_open_to_the_world(
@@ -114,6 +143,15 @@ def test_pods_of_the_dask_cluster_are_valid() -> None:
             "1.31",
             strict=True,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_images_are_made_as_hadolint_wants(kind: str) -> None:
+    command = [str(Path(sys.executable).with_name("hadolint")), "--format=json",
+               "--ignore=DL3008"]  # Debian keeps no older package to be pinned  # fmt: skip
+    file = FOLDER / "docker" / f"{kind}.Dockerfile"
+    done = subprocess.run([*command, str(file)], capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout) == []
 
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda"])
