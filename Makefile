@@ -80,7 +80,7 @@ lock:
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet torch==2.13.0 --editable ".[dev]"
 	sed -n '/^#/p' requirements.lock > requirements.new
-	$(BIN)/pip freeze --exclude-editable | grep -v '^opencv-python==' | sed 's/+[a-z0-9]*$$//' >> requirements.new
+	$(BIN)/pip freeze --exclude-editable | grep -vE '^(opencv-python|pyliblzfse)==' | sed 's/+[a-z0-9]*$$//' >> requirements.new
 	mv requirements.new requirements.lock
 
 clean:
