@@ -86,6 +86,18 @@ def test_runs_are_named_by_object_part_and_stage(finished: Any) -> None:
     }  # fmt: skip
 
 
+def test_a_task_follows_those_whose_records_it_takes(finished: Any) -> None:
+    runs = task_runs(finished[1], 7)
+    names = {run.id: name for name, run in runs.items()}
+    followed = {
+        name: {names[each.id] for given in run.task_inputs.values() for each in given}
+        for name, run in runs.items()
+    }
+    assert followed["pair/hat/multiview"] == {"pair/hat/isolate"}
+    assert followed["pair/hat/mesh"] == {"pair/hat/reconstruct"}
+    assert followed["pair/assemble"] == {"pair/plan", "pair/hat/isolate", "pair/hat/mesh"}
+
+
 def test_a_run_that_lacks_a_part_says_so_at_a_glance(finished: Any) -> None:
     result, run = finished
     assert [part.component for part in result.parts] == ["hat"]
