@@ -5,11 +5,14 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 LOCK = Path(__file__).resolve().parents[1] / "requirements.lock"
 DEBIAN_12 = "3.11.2"
+# The lock says why of two; setuptools comes with every environment.
+LEFT_OUT = {"opencv-python", "pyliblzfse", "setuptools"}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,19 @@ def test_every_package_runs_on_the_python_of_debian_12(locked: list[Distribution
         if not SpecifierSet(python).contains(DEBIAN_12)
     }
     assert newer == {}
+
+
+def test_what_packages_want_on_the_python_of_debian_12_is_there(locked: list[Distribution]) -> None:
+    there = {canonicalize_name(each.name) for each in locked} | LEFT_OUT
+    environment = {"python_full_version": DEBIAN_12, "extra": ""}
+    missing = {
+        f"{each.name}: {wanted}"
+        for each in locked
+        for wanted in map(Requirement, each.requires or [])
+        if wanted.marker is None or wanted.marker.evaluate(environment)
+        if canonicalize_name(wanted.name) not in there
+    }
+    assert missing == set()
 
 
 def test_no_package_takes_a_compiler(locked: list[Distribution]) -> None:

@@ -25,6 +25,7 @@ RUN pip install --no-cache-dir --no-deps . \
     && mkdir /data && chown mmpart /data
 USER 1000
 ENV MMPART_CHECKOUT=/app \
+    MMPART_STORE=/data/store \
     OMP_NUM_THREADS=1 \
     PYTHONUNBUFFERED=1 \
     DO_NOT_TRACK=1
