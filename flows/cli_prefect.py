@@ -25,12 +25,15 @@ _DEFAULTS = {
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "200",
 }
 _QUIET = {"PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL"}
-# For the server of one run: nobody opens its pages, its user's automations belong to theirs, and
-# events that it keeps are nine tenths of what its database grows by.
+# For the server of one run: nobody opens its pages, its user's automations, schedules and workers
+# belong to theirs, and events that it keeps are nine tenths of what its database grows by.
 _EMBEDDED = {
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
 }
 DRAIN_TIMEOUT_S = 10.0
 

@@ -192,6 +192,7 @@ class Published:
     def __init__(self, name: str) -> None:
         self._name = name
         self._progress: UUID | None = None
+        self._share = 0.0
         self._last = time.monotonic()
 
     def begin(self) -> None:
@@ -203,7 +204,7 @@ class Published:
         )
 
     def show(self, tally: DatasetTally) -> None:
-        """Bring the bar up to date, every few seconds at most."""
+        """Bring the bar up to date, every few seconds at most and where there is news."""
         if time.monotonic() - self._last >= PUBLISHED_EVERY_S:
             self._update(tally)
 
@@ -221,8 +222,9 @@ class Published:
 
         self._last = time.monotonic()
         progress = self._progress
-        if progress is not None:
-            share = 100.0 * (tally.rows - tally.left) / max(tally.rows, 1)
+        share = 100.0 * (tally.rows - tally.left) / max(tally.rows, 1)
+        if progress is not None and share != self._share:
+            self._share = share
             self._tried(lambda: update_progress_artifact(progress, progress=share))
 
     def _tried(self, publish: Any) -> Any:

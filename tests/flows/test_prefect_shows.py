@@ -181,6 +181,7 @@ def test_each_object_of_a_data_set_is_told_of(dataset: tuple[Any, dict[str, Any]
     assert {"profile:mine", "mesh:counting"} <= set(whole.tags)
     table = json.loads(artifacts(whole)["dataset-outcomes"].data)
     counts = {row["what"]: row["count"] for row in table}
+    assert artifacts(whole)["dataset"].data == 100.0
     assert (counts["objects"], counts["made"], counts["incomplete"]) == (3, 2, 1)
     assert (counts["parts of this run's objects"], counts["of these made"]) == (4, 3)
     assert counts["of these cached"] < counts["stages of this run"]
