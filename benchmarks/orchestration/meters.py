@@ -2,6 +2,7 @@
 
 import os
 import resource
+import threading
 import time
 from collections import Counter
 from collections.abc import Generator
@@ -111,6 +112,13 @@ def servers() -> list[psutil.Process]:
     """The Prefect server that was started for this run; none where there is another one."""
     children = psutil.Process().children(recursive=True)
     return [each for each in children if "flows.embedded_server" in " ".join(each.cmdline())]
+
+
+def thread_seconds(name: str) -> float:
+    """Processor time of this process's threads of a name, of those that run now."""
+    wanted = {each.native_id for each in threading.enumerate() if each.name == name}
+    found = [each for each in psutil.Process().threads() if each.id in wanted]
+    return sum(each.user_time + each.system_time for each in found)
 
 
 def server_seconds() -> float:
