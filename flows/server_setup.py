@@ -110,7 +110,7 @@ def _zombie_runs() -> AutomationCore:
 def _failure_rate() -> AutomationCore:
     return AutomationCore(
         name="mmpart-failure-rate",
-        description="A deployment of whose runs several fail in a row is paused.",
+        description="A deployment of whose runs three fail within six hours is paused.",
         trigger=EventTrigger(
             type="event",
             expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
