@@ -1,5 +1,6 @@
 """The shape that training starts from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,7 @@ from mmpart_core.reconstruct.carving import keep_carved
 from mmpart_core.reconstruct.free_space import FreeSpace
 from mmpart_core.reconstruct.frontier import ConvexBody
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull
+from mmpart_core.reconstruct.recesses import Recess, cut_recesses
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,14 @@ class FirstShape:
         body: cuts it; not at all where none is given.
         free: cuts it further.
         hollow: no less deep than this, object units.
+        recesses: cut it whole.
     """
 
     hull: VisualHull
     body: ConvexBody | None
     free: FreeSpace | None
     hollow: float
+    recesses: Sequence[Recess] = ()
 
     def on(self, spec: GridSpec, limit: Float[Tensor, "X Y Z"]) -> Float[Tensor, "X Y Z"]:
         """Its distances on a grid.
@@ -44,6 +48,7 @@ class FirstShape:
         if self.free is not None:
             hollowed = self.free.cut(points, choices[-1])
             choices.append(keep_carved(choices[-1], hollowed, self.hollow))
+        choices.append(cut_recesses(self.recesses, points, choices[-1]))
         for choice in reversed(choices):
             if bool((choice < 0).any()):
                 return limit.reshape(-1).index_copy(0, near, choice).view(limit.shape)

@@ -110,6 +110,8 @@ class PartParserConfig(DataParserConfig):
     """Batches of the density field that finds hollows before distances are trained."""
     hollow: float = 0.05
     """Hollows that it finds less deep than this are left to training, in part units."""
+    recesses: bool = True
+    """Cut out hollows behind flat openings first, where the views agree."""
     seed: tyro.conf.Suppress[int] = 0
     """Of the density field; the trainer fills in ``machine.seed``."""
 
@@ -162,6 +164,7 @@ class PartParser(DataParser):
             convex_start=config.convex_start,
             density_steps=config.density_steps,
             hollow=config.hollow,
+            recesses=config.recesses,
             seed=config.seed,
         )
         return replace(scene, warnings=(*notes, *scene.warnings)), bends

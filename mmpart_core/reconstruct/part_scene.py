@@ -1,6 +1,7 @@
 """What training knows of a part before it starts: its hull, two grids and the first shape."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float
 from torch import Tensor
@@ -15,6 +16,7 @@ from mmpart_core.reconstruct.hull import GridSpec, VisualHull, fit_grid
 from mmpart_core.reconstruct.masks import check_masks
 from mmpart_core.reconstruct.options import TrainingOptions
 from mmpart_core.reconstruct.ray_cache import RayCache, build_ray_cache
+from mmpart_core.reconstruct.recesses import Recess, cut_recesses, find_recesses
 from mmpart_core.reconstruct.view_agreement import wrong_view
 
 # Times the first sharpness, for the thinnest: at 200 a sheet of .08 keeps its thickness, at 50 it
@@ -25,6 +27,8 @@ _SHARPEST = 4.0
 _ROOM_PX = 1.5
 # Corners along the longest side of the grids of densities, and of what they leave free.
 _DENSITY_CORNERS, _FREE_CORNERS = 56, 80
+# Training may fill recesses by this much, object units: a wall may stand a little further in.
+_ROOM = 0.01
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,10 @@ class PartScene:
         hull: the visual hull of their masks.
         body: the convex body that the outlines ask for; none where training starts from the hull.
         coarse_spec: the first grid.
-        coarse_limit: the visual hull on it.
+        coarse_limit: as ``limit``, on it.
         first: the shape on it from which training starts.
         fine_spec: the second grid.
-        limit: the hull on it, which the part may not leave.
+        limit: the hull on it, less recesses, which the part may not leave.
         rays: the useful rays of the views.
         fine_first: the first shape on the second grid.
         warnings: what the user should know about the masks.
@@ -81,6 +85,7 @@ def prepare_scene(
     trained: bool = True,
     density_steps: int = 0,
     hollow: float = 0.0,
+    recesses: bool = False,
     seed: int = 0,
 ) -> PartScene:
     """Set up a part.
@@ -96,6 +101,7 @@ def prepare_scene(
         density_steps: batches of the density field that finds hollows; none is looked for with 0.
         hollow: hollows less deep than this are left to training, object units; more where views
             disagree.
+        recesses: cut out hollows behind flat openings, where densities find that views agree.
         seed: of the density field's random numbers.
 
     Raises:
@@ -109,17 +115,44 @@ def prepare_scene(
     body = supported_body(views) if convex_start else None
     coarse_spec, coarse_limit = fit_grid(hull, min(resolutions), margin)
     rays = build_ray_cache(views, hull, fine_spec, limit, only_on_stride=not trained)
-    free, doubt = None, 1.0
+    start = FirstShape(_tight(hull, views), body, None, hollow)
     if density_steps > 0:
         density = _density(hull, body, rays, margin, density_steps, seed)
-        spec, around = fit_grid(hull, _FREE_CORNERS, margin)
-        free, doubt = fuse_depths(density, rays, views, spec, around), density.doubt
-    start = FirstShape(_tight(hull, views), body, free, hollow * doubt)
+        around = fit_grid(hull, _FREE_CORNERS, margin)
+        start = _hollowed(start, density, rays, views, around, recesses)
+    coarse_first, first = start.on(coarse_spec, coarse_limit), start.on(fine_spec, limit)
+    coarse_limit = _without(start.recesses, coarse_spec, coarse_limit)
+    limit = _without(start.recesses, fine_spec, limit)
     return PartScene(
-        views, left_out, hull, body, coarse_spec, coarse_limit,
-        start.on(coarse_spec, coarse_limit), fine_spec, limit, rays,
-        start.on(fine_spec, limit), warnings + edge_on + notes,
+        views, left_out, hull, body, coarse_spec, coarse_limit, coarse_first, fine_spec, limit,
+        rays, first, warnings + edge_on + notes,
     )  # fmt: skip
+
+
+def _hollowed(
+    start: FirstShape,
+    density: DensityField,
+    rays: RayCache,
+    views: PosedViews,
+    grid: tuple[GridSpec, Float[Tensor, "X Y Z"]],
+    recesses: bool,
+) -> FirstShape:
+    """A first shape, cut by what the views look into; by recesses only where they agree."""
+    spec, around = grid
+    free, doubt = fuse_depths(density, rays, views, spec, around), density.doubt
+    found: list[Recess] = []
+    if recesses and doubt <= 1.0:
+        found = find_recesses(views, spec, start.on(spec, around), start.hollow)
+    return replace(start, free=free, hollow=start.hollow * doubt, recesses=found)
+
+
+def _without(
+    recesses: Sequence[Recess], spec: GridSpec, limit: Float[Tensor, "X Y Z"]
+) -> Float[Tensor, "X Y Z"]:
+    """A limit, less recesses: training would fill them, as nothing in plain colours holds it."""
+    if not recesses:
+        return limit
+    return cut_recesses(recesses, spec.positions(), limit.reshape(-1), _ROOM).view(limit.shape)
 
 
 def scene_of(views: PosedViews, options: TrainingOptions, seed: int) -> PartScene:
@@ -133,6 +166,7 @@ def scene_of(views: PosedViews, options: TrainingOptions, seed: int) -> PartScen
         trained=options.steps > 0 or options.density_steps > 0,
         density_steps=options.density_steps,
         hollow=options.hollow,
+        recesses=options.recesses,
         seed=seed,
     )
 

@@ -129,6 +129,12 @@ class Settings(BackendSettings):
         description="Hollows that the density field finds are kept where they are at least this "
         "deep, in part units; deeper where the views' colours disagree.",
     )
+    recesses: bool = Field(
+        default=True,
+        description="Flat openings through which the views see something deeper, as those of boxes "
+        "and drawers, are cut out before training, as deep as the views show; needs density_steps, "
+        "and views whose colours agree.",
+    )
     sdf_learning_rate: float = Field(
         default=1e-2,
         gt=0.0,
@@ -245,6 +251,7 @@ def training_options(given: Settings, device: str) -> TrainingOptions:
         convex_start=given.start == "convex",
         density_steps=given.density_steps,
         hollow=given.hollow_threshold,
+        recesses=given.recesses,
         sdf_rate=given.sdf_learning_rate,
         color_rate=given.color_learning_rate,
         sharpness=(given.first_sharpness, given.last_sharpness),

@@ -1,0 +1,121 @@
+"""Hollows of one colour behind flat openings: as deep as they are, and none where there is none."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from mmpart_core.geometry.cameras import zero123plus_cameras
+from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.geometry.render import RenderScene
+from mmpart_core.geometry.surface import TriangleMesh
+from mmpart_core.reconstruct.first_shape import FirstShape
+from mmpart_core.reconstruct.frontier import supported_body
+from mmpart_core.reconstruct.hull import GridSpec, VisualHull, fit_grid
+from mmpart_core.reconstruct.part_scene import PartScene, prepare_scene
+from mmpart_core.reconstruct.recesses import Recess, find_recesses
+
+SIZE_PX = 160
+OUTER = (1.2, 1.0, 0.3)
+WALL, FLOOR = 0.08, 0.1
+ViewsOf = Callable[[trimesh.Trimesh, int], PosedViews]
+
+
+def plain(mesh: trimesh.Trimesh) -> PosedViews:
+    """The six views of a body of one colour, in studio light."""
+    cameras = zero123plus_cameras("v1.2", SIZE_PX)
+    body = TriangleMesh(
+        np.array(mesh.vertices),
+        np.array(mesh.faces, np.int64),
+        colors=np.tile(np.array([180, 150, 120, 255], np.uint8), (len(mesh.vertices), 1)),
+    )
+    scene = RenderScene([body])
+    rgba = np.stack([scene.render(camera, supersample=2, shading=1.0).rgba for camera in cameras])
+    return PosedViews(rgba, cameras)
+
+
+@pytest.fixture(scope="module")
+def tray() -> PosedViews:
+    """A box that stands open to the top."""
+    outer = trimesh.creation.box(OUTER)
+    inner = trimesh.creation.box((OUTER[0] - 2 * WALL, OUTER[1] - 2 * WALL, OUTER[2]))
+    inner.apply_translation((0.0, 0.0, FLOOR))
+    return plain(trimesh.boolean.difference([outer, inner], engine="manifold"))
+
+
+@pytest.fixture(scope="module")
+def tray_recesses(tray: PosedViews) -> list[Recess]:
+    return found(tray)
+
+
+def found(views: PosedViews, least: float = 0.05) -> list[Recess]:
+    """Recesses of the shape that the outlines leave."""
+    hull = VisualHull(views, 0.0)
+    spec, around = fit_grid(hull, 64, 0.02)
+    start = FirstShape(hull, supported_body(views), None, 0.0).on(spec, around)
+    return find_recesses(views, spec, start, least)
+
+
+def test_a_tray_is_as_deep_and_wide_as_it_is(tray_recesses: list[Recess]) -> None:
+    (recess,) = tray_recesses
+    assert recess.opening.normal[2] > 0.99
+    assert recess.depth == pytest.approx(OUTER[2] - FLOOR, abs=0.03)
+    middle, wall = torch.zeros((1, 3)), torch.tensor([[OUTER[0] / 2 - 0.5 * WALL, 0.0, 0.0]])
+    assert float(recess.inside(middle)) > 0.03
+    assert float(recess.inside(wall)) < 0.0
+    below = torch.tensor([[0.0, 0.0, -OUTER[2] / 2 + 0.5 * FLOOR]])
+    assert float(recess.inside(below)) < 0.0
+
+
+def test_shallow_ones_are_left_to_training(tray: PosedViews) -> None:
+    assert found(tray, least=OUTER[2]) == []
+
+
+@pytest.mark.parametrize(
+    "mesh",
+    [trimesh.creation.box(OUTER), trimesh.creation.icosphere(3, 0.7)],
+    ids=["box", "ball"],
+)
+def test_whole_bodies_have_none(mesh: trimesh.Trimesh, views_of: ViewsOf) -> None:
+    assert found(plain(mesh)) == []
+    assert found(views_of(mesh, SIZE_PX)) == []
+
+
+def scene_of(views: PosedViews, recesses: bool) -> PartScene:
+    return prepare_scene(
+        views, slack_px=1.0, margin=0.02, resolutions=(40, 56), convex_start=True,
+        density_steps=20, hollow=0.05, recesses=recesses, seed=0,
+    )  # fmt: skip
+
+
+def test_training_starts_without_them_and_may_not_fill_them(
+    tray: PosedViews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Densities that hardly trained differ from any views.
+    monkeypatch.setattr("mmpart_core.reconstruct.density_field._CONSISTENT", 1.0)
+    whole, cut = scene_of(tray, False), scene_of(tray, True)
+    hollow = (OUTER[0] - 2 * WALL) * (OUTER[1] - 2 * WALL) * (OUTER[2] - FLOOR)
+    half = torch.tensor(OUTER) / 2.0
+    for first, before, limit, spec in (
+        (cut.first, whole.coarse_limit, cut.coarse_limit, cut.coarse_spec),
+        (cut.fine_first, whole.limit, cut.limit, cut.fine_spec),
+    ):
+        points = spec.positions()
+        inner = (points[:, :2].abs() < half[:2] - 2.5 * WALL).all(dim=1)
+        inner &= (points[:, 2] > 0.03 + FLOOR - half[2]) & (points[:, 2] < half[2])
+        assert bool((first.reshape(-1)[inner] > 0.0).all())
+        assert bool((limit.reshape(-1)[inner] > 0.0).all())
+        assert volume((before < 0) & (limit >= 0), spec) > 0.7 * hollow
+        assert bool((limit <= first + 1e-6).all())
+
+
+def test_views_that_disagree_tell_of_none(tray: PosedViews) -> None:
+    whole, same = scene_of(tray, False), scene_of(tray, True)
+    assert torch.equal(whole.fine_first, same.fine_first)
+    assert torch.equal(whole.limit, same.limit)
+
+
+def volume(corners: torch.Tensor, spec: GridSpec) -> float:
+    return float(corners.sum()) * spec.spacing**3
