@@ -88,7 +88,9 @@ def load_known(place: StoreFiles) -> KnownOutcomes:
         table.filter(table["component"].is_null()).select(wanted)
         for table in outcome_tables(place, ("component", *wanted))
     )
-    return KnownOutcomes(pyarrow.concat_tables([nothing, *objects]))
+    known = KnownOutcomes(pyarrow.concat_tables([nothing, *objects]))
+    pyarrow.default_memory_pool().release_unused()  # of what was read on the way
+    return known
 
 
 def outputs_are_there(place: StoreFiles, name: str, known: Known) -> bool:

@@ -26,9 +26,9 @@ from mmpart_core.storage.store_files import StoreFiles
 
 TABLE_FILE = "outcomes.parquet"
 OUTCOMES_FOLDER = "state/outcomes"
-# Objects whose small files are rolled into one; also how many rows without work of their own
-# (invalid ones) are written at a time.
-ROLLED_OBJECTS = 500
+# Small files that are rolled into one, or rows in them, which a run holds until then; and how many
+# rows without work of their own (invalid ones) are written at a time.
+ROLLED_FILES, ROLLED_ROWS = 500, 10_000
 BUFFERED_ROWS = 200
 
 
@@ -84,7 +84,7 @@ class OutcomeWriter:
         self._written.append(path)
         self._unrolled += self._buffer
         self._buffer = []
-        if len(self._written) >= ROLLED_OBJECTS:
+        if len(self._written) >= ROLLED_FILES or len(self._unrolled) >= ROLLED_ROWS:
             self._roll()
 
     def _roll(self) -> None:

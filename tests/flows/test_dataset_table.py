@@ -67,7 +67,7 @@ def test_latest_rows_count_in_the_order_of_the_manifest(place: StoreFiles, tmp_p
 def test_many_files_are_rolled_into_few(
     place: StoreFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset_table, "ROLLED_OBJECTS", 4)
+    monkeypatch.setattr(dataset_table, "ROLLED_FILES", 4)
     writer = OutcomeWriter(place, 1)
     for number in range(1, 11):
         writer.add(rows_of(f"o{number}", number))
@@ -79,6 +79,19 @@ def test_many_files_are_rolled_into_few(
     compact(place)
     assert files(tmp_path) == []
     assert len(seen(place)) == 31
+
+
+def test_a_run_holds_no_more_rows_than_it_rolls(
+    place: StoreFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset_table, "BUFFERED_ROWS", 5)
+    monkeypatch.setattr(dataset_table, "ROLLED_ROWS", 10)
+    writer = OutcomeWriter(place, 1)
+    for number in range(1, 24):
+        writer.add(rows_of(f"row-{number}", number, "invalid")[:1], at_once=False)
+    assert [name.rpartition(".")[2] for name in files(tmp_path)] == ["parquet", "parquet"]
+    writer.close()
+    assert len(seen(place)) == 23
 
 
 def test_a_damaged_file_is_named(place: StoreFiles, tmp_path: Path) -> None:
@@ -101,7 +114,7 @@ def test_an_empty_table_has_all_columns(place: StoreFiles) -> None:
 def test_any_history_is_read_as_if_one_row_were_looked_at_after_another(
     place: StoreFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset_table, "ROLLED_OBJECTS", 7)
+    monkeypatch.setattr(dataset_table, "ROLLED_FILES", 7)
     monkeypatch.setattr(dataset_latest, "ENTRIES_READ", 4)  # many row groups, too
     monkeypatch.setattr(dataset_pieces, "_LINES_READ", 10)
     chance = random.Random(3)
