@@ -147,8 +147,10 @@ class PrefectRunner:
         task = TASKS[stage]
         if any(refresh.covers(stage, component) for refresh in self._refreshes):
             task = task.with_options(refresh_cache=True)
+        if self._config.runner != "dask-tasks":  # there Dask makes plain tuples of Prefect's marks
+            parameters = {name: _unopened(value) for name, value in parameters.items()}
         with annotated(self._config, stage, self._config.choice(stage)):
-            future = task.submit(**{name: _unopened(value) for name, value in parameters.items()})
+            future = task.submit(**parameters)
         future.wait()
         return future.state
 
