@@ -119,7 +119,8 @@ def added(words: list[str], server: ModelServer) -> list[str]:
         return coarse(words)
     other = {word.partition(".kind=")[0] for word in words if ".kind=" in word}
     hosted = [stage for stage in HOSTED if stage not in other]
-    here = [part for stage in hosted for part in ("--set", f"{stage}.base_url={server.base_url}")]
+    settings = (f"base_url={server.base_url}", "api_key_variable=OPENAI_API_KEY")
+    here = [part for stage in hosted for each in settings for part in ("--set", f"{stage}.{each}")]
     return [*here, *(coarse(words) if words[1] in ("generate", "plan", "batch") else ())]
 
 
