@@ -137,7 +137,7 @@ def find_openings(witnesses: Witnesses) -> list[Opening]:
     """The planes of a shape's openings, those with the most corners first."""
     sdf, spec = witnesses.sdf, witnesses.spec
     inside = sdf < 0.0
-    surface: Bool[np.ndarray, "X Y Z"] = inside & ~np.asarray(ndimage.binary_erosion(inside), dtype=bool)
+    surface = inside & ~np.asarray(ndimage.binary_erosion(inside), dtype=bool)
     corners = np.argwhere(surface)
     slopes = np.stack([*np.gradient(sdf)])[:, surface].T
     normals = slopes / np.maximum(np.linalg.norm(slopes, axis=1, keepdims=True), 1e-9)
