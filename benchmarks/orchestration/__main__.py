@@ -33,6 +33,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -126,12 +127,14 @@ def measure_all(job: Any, count: int, tasks: int) -> dict[str, Any]:
     before_kb = database_kb()
     with counted_requests() as requests:
         cold = timed_run(job)
+        tell("cold", cold.per_task(count * tasks) | machine())
         cold_requests = requests.total() / count
     states = prefect_states(job)
     grown_kb = database_kb() - before_kb
     shutil.rmtree(job.output)
     with counted_requests() as requests:
         cached = timed_run(job)
+        tell("cached", cached.per_task(count * tasks) | machine())
         cached_requests = requests.total() / count
     finished = timed_run(job)
     direct = direct_run(job, min(count, 20))
@@ -156,6 +159,11 @@ def measure_all(job: Any, count: int, tasks: int) -> dict[str, Any]:
         "server_mb": server_mb(),
         "states": states,
     }
+
+
+def tell(run: str, took: dict[str, Any]) -> None:
+    """Say on stderr what one run took, as large data sets take hours in all."""
+    print(json.dumps({run: took}), file=sys.stderr, flush=True)
 
 
 def measure_for(job: Any, tasks: int, minutes: float) -> dict[str, Any]:
