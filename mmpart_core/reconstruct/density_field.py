@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
-from mmpart_core.reconstruct.frontier import ConvexBody
+from mmpart_core.reconstruct.convex_body import ConvexBody
 from mmpart_core.reconstruct.hull import GridSpec
 from mmpart_core.reconstruct.kernels import density as kernels
 from mmpart_core.reconstruct.kernels import smooth

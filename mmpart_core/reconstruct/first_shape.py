@@ -9,8 +9,9 @@ from torch import Tensor
 
 from mmpart_core.reconstruct.band import ROOM
 from mmpart_core.reconstruct.carving import keep_carved
+from mmpart_core.reconstruct.convex_body import ConvexBody
+from mmpart_core.reconstruct.facets import Facet, cut_facets
 from mmpart_core.reconstruct.free_space import FreeSpace
-from mmpart_core.reconstruct.frontier import ConvexBody
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull
 from mmpart_core.reconstruct.recesses import Recess, cut_recesses
 
@@ -25,6 +26,7 @@ class FirstShape:
         free: cuts it further.
         hollow: no less deep than this, object units.
         recesses: cut it whole.
+        facets: cut it with the body.
     """
 
     hull: VisualHull
@@ -32,6 +34,7 @@ class FirstShape:
     free: FreeSpace | None
     hollow: float
     recesses: Sequence[Recess] = ()
+    facets: Sequence[Facet] = ()
 
     def on(self, spec: GridSpec, limit: Float[Tensor, "X Y Z"]) -> Float[Tensor, "X Y Z"]:
         """Its distances on a grid.
@@ -45,6 +48,8 @@ class FirstShape:
         choices = [self.hull.sdf(points)]
         if self.body is not None:
             choices.append(torch.maximum(choices[-1], self.body.sdf(points)))
+        if self.facets:
+            choices.append(cut_facets(self.facets, points, choices[-1]))
         if self.free is not None:
             hollowed = self.free.cut(points, choices[-1])
             choices.append(keep_carved(choices[-1], hollowed, self.hollow))

@@ -5,7 +5,6 @@ first shape disagree on its colour over an area, there is nothing: they look pas
 An edge that is off by a little makes them disagree too, but only along a line.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +15,7 @@ from mmpart_core.geometry import cameras, transforms
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.reconstruct.hull import GridSpec
 from mmpart_core.reconstruct.kernels import march
+from mmpart_core.reconstruct.planes import Plane
 
 # By hand, all: colours that differ by more are not the same, of 1, between the ranges that a view
 # shows within so many of 320 pixels.
@@ -32,20 +32,6 @@ _SHARE, _BOX, _LEAST = 0.5, 5, 40
 _SAME_WAY, _FLAT, _APART = 0.94, 1.2, 2.5
 _MOST, _TRIES = 6, 200
 Points = Float[np.ndarray, "P 3"]
-
-
-@dataclass(frozen=True)
-class Opening:
-    """A plane that an opening lies in: ``normal @ point == offset``; the normal points outward."""
-
-    normal: Float[np.ndarray, "3"]
-    offset: float
-
-    def axes(self) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-        """Two directions in the plane, orthogonal and of unit length."""
-        first = np.cross(self.normal, np.eye(3)[np.abs(self.normal).argmin()])
-        first /= np.linalg.norm(first)
-        return first, np.cross(self.normal, first)
 
 
 class Witnesses:
@@ -132,23 +118,32 @@ class Witnesses:
             count += asked
         return (low - high).max(axis=1), count
 
+    def surface(self) -> tuple[Bool[np.ndarray, "X Y Z"], Points, Points]:
+        """Corners just inside the shape's surface; their feet on it; the normals there."""
+        inside = self.sdf < 0.0
+        surface = inside & ~np.asarray(ndimage.binary_erosion(inside), dtype=bool)
+        slopes = np.stack([*np.gradient(self.sdf)])[:, surface].T
+        normals = slopes / np.maximum(np.linalg.norm(slopes, axis=1, keepdims=True), 1e-9)
+        points = np.array(self.spec.origin) + np.argwhere(surface) * self.spec.spacing
+        return surface, points - normals * self.sdf[surface][:, None], normals
 
-def find_openings(witnesses: Witnesses) -> list[Opening]:
+    def at_odds(
+        self, points: Points, normals: Points
+    ) -> tuple[Bool[np.ndarray, "P"], Bool[np.ndarray, "P"]]:
+        """Where several views of points of the surface disagree, and where there are several."""
+        gap, count = self.disagreement(points, self.seen(points, normals))
+        return (count > 1) & (gap > DIFFERENT), count > 1
+
+
+def find_openings(witnesses: Witnesses) -> list[Plane]:
     """The planes of a shape's openings, those with the most corners first."""
-    sdf, spec = witnesses.sdf, witnesses.spec
-    inside = sdf < 0.0
-    surface = inside & ~np.asarray(ndimage.binary_erosion(inside), dtype=bool)
-    corners = np.argwhere(surface)
-    slopes = np.stack([*np.gradient(sdf)])[:, surface].T
-    normals = slopes / np.maximum(np.linalg.norm(slopes, axis=1, keepdims=True), 1e-9)
-    points = np.array(spec.origin) + corners * spec.spacing - normals * sdf[surface][:, None]
-    gap, count = witnesses.disagreement(points, witnesses.seen(points, normals))
-    disagree = np.zeros_like(inside)
-    disagree[surface] = (count > 1) & (gap > DIFFERENT)
+    surface, points, normals = witnesses.surface()
+    disagree = np.zeros_like(surface)
+    disagree[surface] = witnesses.at_odds(points, normals)[0]
     for _ in range(2):
         disagree &= _share(disagree) > _SHARE * _share(surface)
     open_ = disagree[surface]
-    return _planes(points[open_], normals[open_], spec.spacing)
+    return _planes(points[open_], normals[open_], witnesses.spec.spacing)
 
 
 def _share(corners: Bool[np.ndarray, "X Y Z"]) -> Float32[np.ndarray, "X Y Z"]:
@@ -156,9 +151,9 @@ def _share(corners: Bool[np.ndarray, "X Y Z"]) -> Float32[np.ndarray, "X Y Z"]:
     return np.asarray(ndimage.uniform_filter(corners.astype(np.float32), _BOX))
 
 
-def _planes(points: Points, normals: Points, spacing: float) -> list[Opening]:
+def _planes(points: Points, normals: Points, spacing: float) -> list[Plane]:
     """Planes that many points lie in, facing that way."""
-    found: list[Opening] = []
+    found: list[Plane] = []
     left = np.ones(len(points), bool)
     random = np.random.default_rng(0)
     while left.sum() >= _LEAST and len(found) < _MOST:
@@ -173,5 +168,5 @@ def _planes(points: Points, normals: Points, spacing: float) -> list[Opening]:
         normal /= np.linalg.norm(normal)
         offset = float(np.median(points[best] @ normal))
         left &= np.abs(points @ normal - offset) > _APART * spacing
-        found.append(Opening(normal, offset))
+        found.append(Plane(normal, offset))
     return found

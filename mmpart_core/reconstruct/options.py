@@ -20,6 +20,7 @@ class TrainingOptions:
         convex_start: start from the hull cut by ``supported_body`` instead of the whole hull.
         density_steps: batches of the density field that finds hollows; 0 for none.
         hollow: hollows that it finds less deep than this are left to training, object units.
+        facets: what stands in front of flat faces without need is cut off first.
         recesses: hollows behind flat openings are cut out first.
         sdf_rate: learning rate of the distance grid.
         color_rate: learning rate of the colour grid.
@@ -44,6 +45,7 @@ class TrainingOptions:
     convex_start: bool
     density_steps: int
     hollow: float
+    facets: bool
     recesses: bool
     sdf_rate: float
     color_rate: float

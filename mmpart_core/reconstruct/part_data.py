@@ -110,6 +110,8 @@ class PartParserConfig(DataParserConfig):
     """Batches of the density field that finds hollows before distances are trained."""
     hollow: float = 0.05
     """Hollows that it finds less deep than this are left to training, in part units."""
+    facets: bool = True
+    """Cut off what stands in front of flat faces without need first, where the views agree."""
     recesses: bool = True
     """Cut out hollows behind flat openings first, where the views agree."""
     seed: tyro.conf.Suppress[int] = 0
@@ -164,6 +166,7 @@ class PartParser(DataParser):
             convex_start=config.convex_start,
             density_steps=config.density_steps,
             hollow=config.hollow,
+            facets=config.facets,
             recesses=config.recesses,
             seed=config.seed,
         )

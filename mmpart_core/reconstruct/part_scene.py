@@ -7,16 +7,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.reconstruct.convex_body import ConvexBody
 from mmpart_core.reconstruct.density_field import DensityField, train_density
 from mmpart_core.reconstruct.edge_on import show_edge_on
+from mmpart_core.reconstruct.facets import find_facets
 from mmpart_core.reconstruct.first_shape import FirstShape
 from mmpart_core.reconstruct.free_space import fuse_depths
-from mmpart_core.reconstruct.frontier import ConvexBody, supported_body
+from mmpart_core.reconstruct.frontier import supported_body
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull, fit_grid
 from mmpart_core.reconstruct.masks import check_masks
 from mmpart_core.reconstruct.options import TrainingOptions
 from mmpart_core.reconstruct.ray_cache import RayCache, build_ray_cache
 from mmpart_core.reconstruct.recesses import Recess, cut_recesses, find_recesses
+from mmpart_core.reconstruct.sight_lines import sight_lines
 from mmpart_core.reconstruct.view_agreement import wrong_view
 
 # Times the first sharpness, for the thinnest: at 200 a sheet of .08 keeps its thickness, at 50 it
@@ -25,8 +28,8 @@ _SHARPEST = 4.0
 # The first shape is that of masks this much less wide than those that bound the part: room for
 # views that disagree is no part of what they agree on.
 _ROOM_PX = 1.5
-# Corners along the longest side of the grids of densities, and of what they leave free.
-_DENSITY_CORNERS, _FREE_CORNERS = 56, 80
+# Corners along the longest side of the grids of densities, of what they leave free, and of facets.
+_DENSITY_CORNERS, _FREE_CORNERS, _FACET_CORNERS = 56, 80, 64
 # Training may fill recesses by this much, object units: a wall may stand a little further in.
 _ROOM = 0.01
 
@@ -84,6 +87,7 @@ def prepare_scene(
     convex_start: bool,
     trained: bool = True,
     density_steps: int = 0,
+    facets: bool = False,
     hollow: float = 0.0,
     recesses: bool = False,
     seed: int = 0,
@@ -99,6 +103,8 @@ def prepare_scene(
         convex_start: start from the hull cut by ``supported_body`` instead of the whole hull.
         trained: rays of all pixels are set up, not only those for evaluation.
         density_steps: batches of the density field that finds hollows; none is looked for with 0.
+        facets: cut off what stands in front of flat faces without need, where densities find that
+            views agree.
         hollow: hollows less deep than this are left to training, object units; more where views
             disagree.
         recesses: cut out hollows behind flat openings, where densities find that views agree.
@@ -112,14 +118,19 @@ def prepare_scene(
     views, left_out, notes = _agreeing(views, slack_px)
     hull = VisualHull(views, slack_px)
     fine_spec, limit = fit_grid(hull, resolutions[1], margin)
-    body = supported_body(views) if convex_start else None
+    lines = sight_lines(views) if convex_start else None
+    body = supported_body(views, lines) if lines is not None else None
     coarse_spec, coarse_limit = fit_grid(hull, min(resolutions), margin)
     rays = build_ray_cache(views, hull, fine_spec, limit, only_on_stride=not trained)
     start = FirstShape(_tight(hull, views), body, None, hollow)
     if density_steps > 0:
         density = _density(hull, body, rays, margin, density_steps, seed)
-        around = fit_grid(hull, _FREE_CORNERS, margin)
-        start = _hollowed(start, density, rays, views, around, recesses)
+        if facets and lines is not None and density.doubt <= 1.0:
+            spec, around = fit_grid(hull, _FACET_CORNERS, margin)
+            found = find_facets(views, lines, spec, start.on(spec, around))
+            start = replace(start, facets=found)
+        grid = fit_grid(hull, _FREE_CORNERS, margin)
+        start = _hollowed(start, density, rays, views, grid, recesses)
     coarse_first, first = start.on(coarse_spec, coarse_limit), start.on(fine_spec, limit)
     coarse_limit = _without(start.recesses, coarse_spec, coarse_limit)
     limit = _without(start.recesses, fine_spec, limit)
@@ -166,6 +177,7 @@ def scene_of(views: PosedViews, options: TrainingOptions, seed: int) -> PartScen
         trained=options.steps > 0 or options.density_steps > 0,
         density_steps=options.density_steps,
         hollow=options.hollow,
+        facets=options.facets,
         recesses=options.recesses,
         seed=seed,
     )

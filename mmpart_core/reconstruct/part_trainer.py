@@ -164,6 +164,7 @@ def pipeline_config(options: TrainingOptions) -> VanillaPipelineConfig:
         convex_start=options.convex_start,
         density_steps=options.density_steps,
         hollow=options.hollow,
+        facets=options.facets,
         recesses=options.recesses,
     )
     return VanillaPipelineConfig(

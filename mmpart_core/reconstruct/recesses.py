@@ -18,7 +18,8 @@ from scipy.spatial import ConvexHull
 
 from mmpart_core.geometry.posed_views import PosedViews
 from mmpart_core.reconstruct.hull import DOMAIN_RADIUS, GridSpec
-from mmpart_core.reconstruct.openings import DIFFERENT, Opening, Witnesses, find_openings
+from mmpart_core.reconstruct.openings import DIFFERENT, Witnesses, find_openings
+from mmpart_core.reconstruct.planes import Plane
 
 # By hand, all; lengths in object units. Cells of an opening's plane; how far holes in it close; the
 # least area of one.
@@ -38,7 +39,7 @@ _WAY = 0.2
 # Matter in front of the plane within this much belongs to the lid.
 _LID = 0.06
 _THINNEST = 0.03  # behind a floor
-Plane = Bool[np.ndarray, "A B"]
+Cells = Bool[np.ndarray, "A B"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Recess:
         depth: behind the plane, object units.
     """
 
-    opening: Opening
+    opening: Plane
     rim: Float[np.ndarray, "A A"]
     depth: float
 
@@ -66,7 +67,7 @@ class Recess:
         return torch.from_numpy(inside.astype(np.float32))
 
 
-def _cells(opening: Opening, points: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "P 2"]:
+def _cells(opening: Plane, points: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "P 2"]:
     """Places of points over an opening's plane, in its cells."""
     return (points @ np.stack(opening.axes(), axis=1) + DOMAIN_RADIUS) / _CELL
 
@@ -103,7 +104,7 @@ def find_recesses(
     ]
 
 
-def _recesses(witnesses: Witnesses, opening: Opening) -> Iterator[Recess]:
+def _recesses(witnesses: Witnesses, opening: Plane) -> Iterator[Recess]:
     """What lies behind the parts of an opening's plane."""
     count = round(2.0 * DOMAIN_RADIUS / _CELL) + 1
     axes = np.stack(opening.axes())
@@ -126,7 +127,7 @@ def _recesses(witnesses: Witnesses, opening: Opening) -> Iterator[Recess]:
             yield Recess(opening, (inner - outer) * _CELL + _HIDDEN, depth)
 
 
-def _outlines(disagree: Plane, face: Plane) -> Iterator[Plane]:
+def _outlines(disagree: Cells, face: Cells) -> Iterator[Cells]:
     """Openings within a plane: where views disagree, and what that encloses."""
     disagree = np.asarray(ndimage.binary_opening(disagree, np.ones((2, 2))))
     if not disagree.any():
@@ -152,9 +153,9 @@ def _outlines(disagree: Plane, face: Plane) -> Iterator[Plane]:
 
 def _depth(
     witnesses: Witnesses,
-    opening: Opening,
+    opening: Plane,
     points: Float[np.ndarray, "C 3"],
-    shape: Plane,
+    shape: Cells,
     seen: Bool[np.ndarray, "V C"],
 ) -> float:
     """How deep an opening goes, object units; 0 where nothing is proven.
@@ -194,7 +195,7 @@ def _depth(
 
 def _through(
     witnesses: Witnesses,
-    opening: Opening,
+    opening: Plane,
     points: Float[np.ndarray, "P 3"],
     depth: float,
     through: Bool[np.ndarray, "V C"],

@@ -129,6 +129,12 @@ class Settings(BackendSettings):
         description="Hollows that the density field finds are kept where they are at least this "
         "deep, in part units; deeper where the views' colours disagree.",
     )
+    facets: bool = Field(
+        default=True,
+        description="What the convex start has in front of flat faces, as between a box and its "
+        "handle, is cut off before training where no outline needs it; needs density_steps, and "
+        "views whose colours agree.",
+    )
     recesses: bool = Field(
         default=True,
         description="Flat openings through which the views see something deeper, as those of boxes "
@@ -251,6 +257,7 @@ def training_options(given: Settings, device: str) -> TrainingOptions:
         convex_start=given.start == "convex",
         density_steps=given.density_steps,
         hollow=given.hollow_threshold,
+        facets=given.facets,
         recesses=given.recesses,
         sdf_rate=given.sdf_learning_rate,
         color_rate=given.color_learning_rate,

@@ -40,6 +40,19 @@ def seen(mesh: TriangleMesh, size_px: int) -> PosedViews:
     return PosedViews(rgba, cameras)
 
 
+def plain(mesh: trimesh.Trimesh, size_px: int) -> PosedViews:
+    """The six views of a body of one colour, in studio light."""
+    cameras = zero123plus_cameras("v1.2", size_px)
+    body = TriangleMesh(
+        np.array(mesh.vertices),
+        np.array(mesh.faces, np.int64),
+        colors=np.tile(np.array([180, 150, 120, 255], np.uint8), (len(mesh.vertices), 1)),
+    )
+    scene = RenderScene([body])
+    rgba = np.stack([scene.render(camera, supersample=2, shading=1.0).rgba for camera in cameras])
+    return PosedViews(rgba, cameras)
+
+
 def torus() -> trimesh.Trimesh:
     """Standing, its hole along X; major radius 0.6, minor radius 0.22."""
     ring = trimesh.creation.torus(0.6, 0.22, major_sections=96, minor_sections=48)
@@ -51,6 +64,12 @@ def torus() -> trimesh.Trimesh:
 def views_of() -> Callable[[trimesh.Trimesh, int], PosedViews]:
     """Renders a body: ``views_of(mesh, size_px)``."""
     return lambda mesh, size_px: seen(colored(mesh), size_px)
+
+
+@pytest.fixture(scope="session")
+def plain_views_of() -> Callable[[trimesh.Trimesh, int], PosedViews]:
+    """Renders a body of one colour, in studio light: ``plain_views_of(mesh, size_px)``."""
+    return plain
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ import trimesh
 
 from mmpart_core.geometry.cameras import zero123plus_cameras
 from mmpart_core.geometry.posed_views import PosedViews
-from mmpart_core.reconstruct.frontier import ConvexBody, supported_body
+from mmpart_core.reconstruct.convex_body import ConvexBody
+from mmpart_core.reconstruct.frontier import supported_body
 from mmpart_core.reconstruct.hull import VisualHull, fit_grid
 
 ViewsOf = Callable[[trimesh.Trimesh, int], PosedViews]

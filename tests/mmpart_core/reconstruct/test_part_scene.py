@@ -8,8 +8,8 @@ import torch
 import trimesh
 
 from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.reconstruct.convex_body import ConvexBody
 from mmpart_core.reconstruct.first_shape import FirstShape
-from mmpart_core.reconstruct.frontier import ConvexBody
 from mmpart_core.reconstruct.hull import VisualHull
 from mmpart_core.reconstruct.part_scene import PartScene, prepare_scene
 

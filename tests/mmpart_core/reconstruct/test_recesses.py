@@ -2,15 +2,11 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
 import trimesh
 
-from mmpart_core.geometry.cameras import zero123plus_cameras
 from mmpart_core.geometry.posed_views import PosedViews
-from mmpart_core.geometry.render import RenderScene
-from mmpart_core.geometry.surface import TriangleMesh
 from mmpart_core.reconstruct.first_shape import FirstShape
 from mmpart_core.reconstruct.frontier import supported_body
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull, fit_grid
@@ -23,26 +19,13 @@ WALL, FLOOR = 0.08, 0.1
 ViewsOf = Callable[[trimesh.Trimesh, int], PosedViews]
 
 
-def plain(mesh: trimesh.Trimesh) -> PosedViews:
-    """The six views of a body of one colour, in studio light."""
-    cameras = zero123plus_cameras("v1.2", SIZE_PX)
-    body = TriangleMesh(
-        np.array(mesh.vertices),
-        np.array(mesh.faces, np.int64),
-        colors=np.tile(np.array([180, 150, 120, 255], np.uint8), (len(mesh.vertices), 1)),
-    )
-    scene = RenderScene([body])
-    rgba = np.stack([scene.render(camera, supersample=2, shading=1.0).rgba for camera in cameras])
-    return PosedViews(rgba, cameras)
-
-
 @pytest.fixture(scope="module")
-def tray() -> PosedViews:
+def tray(plain_views_of: ViewsOf) -> PosedViews:
     """A box that stands open to the top."""
     outer = trimesh.creation.box(OUTER)
     inner = trimesh.creation.box((OUTER[0] - 2 * WALL, OUTER[1] - 2 * WALL, OUTER[2]))
     inner.apply_translation((0.0, 0.0, FLOOR))
-    return plain(trimesh.boolean.difference([outer, inner], engine="manifold"))
+    return plain_views_of(trimesh.boolean.difference([outer, inner], engine="manifold"), SIZE_PX)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +61,10 @@ def test_shallow_ones_are_left_to_training(tray: PosedViews) -> None:
     [trimesh.creation.box(OUTER), trimesh.creation.icosphere(3, 0.7)],
     ids=["box", "ball"],
 )
-def test_whole_bodies_have_none(mesh: trimesh.Trimesh, views_of: ViewsOf) -> None:
-    assert found(plain(mesh)) == []
+def test_whole_bodies_have_none(
+    mesh: trimesh.Trimesh, views_of: ViewsOf, plain_views_of: ViewsOf
+) -> None:
+    assert found(plain_views_of(mesh, SIZE_PX)) == []
     assert found(views_of(mesh, SIZE_PX)) == []
 
 

@@ -1,0 +1,265 @@
+"""Flat faces that outlines border, and what stands on them.
+
+The convex body fills what lies between a face and anything that stands out of it, as between a box
+and its handle. Where no view looks along the face no outline shows that tent to be empty, and one
+colour explains it as well as the face. But a flat face has its borders in the outlines, where sight
+lines touch it, and these touches lie in one plane. Beyond such a plane there is matter only where
+outlines ask for it. So what a shape has there is cut away, but for the convex hulls of touches
+beyond the plane, and of what else it takes for all sight lines to meet something again. A cut
+counts where it is most of what lay there, where views disagree about the colours of what is gone,
+as they see past it, and where they disagree no more about what is bared.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from scipy import ndimage
+from scipy.spatial import KDTree, QhullError
+
+from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.reconstruct.convex_body import ConvexBody, convex_hull
+from mmpart_core.reconstruct.hull import GridSpec
+from mmpart_core.reconstruct.openings import Witnesses
+from mmpart_core.reconstruct.planes import Plane, covered_area, find_planes, in_plane
+from mmpart_core.reconstruct.sight_lines import SAMPLE_STEP, SightLines
+
+# By hand, all; lengths in object units. A facet is this much in front of the plane of its touches,
+# and touches are beyond it from there on.
+_FRONT, _BEYOND = 0.003, 0.02
+# Samples of a line from the first to the last within the shape, where it is known what it touches;
+# touches in one cell of this size are one.
+_CERTAIN, _CELL = 12, 0.035
+# A sight line meets a shape that comes this near to it.
+_MET = 0.012
+# Touches on a plane span this share of the shape's section with it.
+_SPANNED = 0.6
+# Points in neighbouring cells of this size stand on one foot; what stands is this much wider than
+# they are; points closer than this in spacings are asked for by both their views.
+_APART, _WIDER, _BOTH = 0.1, 0.006, 1.5
+# Of all lines so many may meet nothing after a cut; at a plane that costs so many there is no face.
+_LOST, _HOPELESS = 0.003, 0.1
+# The smallest volume beyond a plane, and the least share of it that is cut.
+_VOLUME, _MOST = 0.005, 0.35
+# Surface is gone that lay this much in front of what is left, and bared where matter was so deep,
+# in spacings. The least area bared; on how much of what is gone views disagree at least, and by how
+# much more they may on what is bared.
+_GONE, _DEEP, _BARED, _PROOF, _WORSE = 0.5, 1.5, 0.08, 0.05, 0.02
+# What stands is looked for so often; places at most that are asked how much is cut.
+_TRIES, _PROBES = 4, 2000
+Points = Float[np.ndarray, "P 3"]
+
+
+@dataclass(frozen=True)
+class Facet:
+    """A plane in front of which there is nothing but what stands on it.
+
+    Attributes:
+        plane: its normal points outward.
+        standing: bodies that reach from behind the plane outward.
+    """
+
+    plane: Plane
+    standing: tuple[ConvexBody, ...]
+
+    def sdf(self, points: Float[torch.Tensor, "P 3"]) -> Float[torch.Tensor, "P"]:
+        """Distance to what it leaves, a lower bound."""
+        distance = points @ torch.from_numpy(self.plane.normal).float() - self.plane.offset
+        front = torch.nonzero(distance > 0.0)[:, 0]
+        for body in self.standing:
+            distance[front] = distance[front].minimum(body.sdf(points[front]))
+        return distance
+
+
+def cut_facets(
+    facets: Sequence[Facet],
+    points: Float[torch.Tensor, "P 3"],
+    distances: Float[torch.Tensor, "P"],
+) -> Float[torch.Tensor, "P"]:
+    """Distances of a body at points, less what is in front of facets."""
+    for facet in facets:
+        distances = torch.maximum(distances, facet.sdf(points))
+    return distances
+
+
+def find_facets(
+    views: PosedViews, lines: SightLines, spec: GridSpec, sdf: Float[torch.Tensor, "X Y Z"]
+) -> list[Facet]:
+    """The facets of a shape, those with most touches first.
+
+    Args:
+        views: images that agree.
+        lines: through their outlines.
+        spec: the grid.
+        sdf: distances of a shape that holds the part on it.
+    """
+    shape = _Shape(views, lines, spec, sdf)
+    for plane in find_planes(shape.touches):
+        for side in (plane, plane.turned()):
+            shape.cut_at(side)
+    return shape.facets
+
+
+@dataclass(frozen=True)
+class _Surface:
+    """What views say of a shape's surface.
+
+    Attributes:
+        place: corners just inside it.
+        at_odds: those about which views disagree.
+        several: those that several views see.
+    """
+
+    place: Bool[np.ndarray, "X Y Z"]
+    at_odds: Bool[np.ndarray, "P"]
+    several: Bool[np.ndarray, "P"]
+
+    def odds(self, some: Bool[np.ndarray, "P"]) -> float:
+        """Share of some corners, of those that several views see, about which they disagree."""
+        return float((self.at_odds & some).sum() / max((self.several & some).sum(), 1))
+
+
+class _Shape:
+    """A shape that is cut by one facet after the other.
+
+    Attributes:
+        facets: what has cut it.
+        touches: points where sight lines touch it, as far as that is known.
+    """
+
+    def __init__(
+        self,
+        views: PosedViews,
+        lines: SightLines,
+        spec: GridSpec,
+        sdf: Float[torch.Tensor, "X Y Z"],
+    ) -> None:
+        """Sample the lines within the shape.
+
+        Args:
+            views: images that agree.
+            lines: through their outlines.
+            spec: the grid.
+            sdf: distances of the shape on it.
+        """
+        self.facets: list[Facet] = []
+        self._views, self._spec, self._sdf = views, spec, sdf
+        self._surface: _Surface | None = None
+        self._corners = spec.positions()
+        line, place = lines.samples()
+        points = lines.origins[line] + lines.directions[line] * place[:, None]
+        distance = Witnesses(views, spec, sdf.numpy()).distances(points)
+        near = distance < _MET
+        self._line, self._points = line[near], torch.from_numpy(points[near]).float()
+        self._distance = torch.from_numpy(distance[near]).float()
+        self._count, self._view = len(lines.origins), lines.views
+        self.touches = self._certain(lines, place[near])
+
+    def _certain(self, lines: SightLines, place: Float[np.ndarray, "S"]) -> Points:
+        """Middles of lines that have little room."""
+        known, first, count = np.unique(self._line, return_index=True, return_counts=True)
+        last = first + count - 1
+        sure = (place[last] - place[first]) / SAMPLE_STEP < _CERTAIN - 0.5
+        middle = np.add.reduceat(place, first)[sure] / count[sure]
+        points = lines.origins[known[sure]] + lines.directions[known[sure]] * middle[:, None]
+        return points[np.unique(np.floor(points / _CELL), axis=0, return_index=True)[1]]
+
+    def cut_at(self, plane: Plane) -> None:
+        """Cut off what a plane proves empty, if anything."""
+        front = Plane(plane.normal, plane.offset + _FRONT)
+        inside = self._corners[(self._sdf < 0.0).reshape(-1)]
+        heights = torch.from_numpy(front.heights(inside.double().numpy()))
+        outer, section = inside[heights > 0.0], inside[heights.abs() < self._spec.spacing]
+        volume = len(outer) * self._spec.spacing**3
+        spanned = covered_area(plane, in_plane(self.touches, plane))
+        if volume < _VOLUME or spanned < _SPANNED * covered_area(plane, section.double().numpy()):
+            return
+        probes = outer[:: len(outer) // _PROBES + 1]
+        for facet, lost in self._standing(front):
+            cut = float((facet.sdf(probes) > 0.0).float().mean())
+            if cut < _MOST or cut * volume < _VOLUME:
+                return
+            if lost <= _LOST * self._count:
+                self._cut(facet)
+                return
+
+    def _standing(self, plane: Plane) -> Iterator[tuple[Facet, int]]:
+        """A plane with more and more standing on it, and how many lines that leaves without."""
+        heights = plane.heights(self._points.double().numpy())
+        meets = (self._distance < _MET).numpy()
+        doomed = np.zeros(self._count, bool)
+        doomed[self._line[meets]] = True
+        doomed[self._line[meets & (heights < _MET)]] = False
+        front = np.flatnonzero(meets & doomed[self._line])
+        line, points = self._line[front], self._points[torch.from_numpy(front)]
+        asked = self.touches[plane.heights(self.touches) > _BEYOND - _FRONT]
+        for attempt in range(_TRIES):
+            facet = Facet(plane, _bodies(asked, plane))
+            lost = doomed.copy()
+            lost[line[(facet.sdf(points) < _MET).numpy()]] = False
+            yield facet, int(lost.sum())
+            wanted = lost[line]
+            if lost.sum() > _HOPELESS * self._count or not wanted.any():
+                return
+            some = points[torch.from_numpy(wanted)].double().numpy()
+            both = _asked_by_two(some, self._view[line[wanted]], self._spec.spacing)
+            asked = np.concatenate([asked, some[both] if attempt == 0 and both.any() else some])
+
+    def _cut(self, facet: Facet) -> None:
+        """Cut by a facet, if views speak for it."""
+        cut = facet.sdf(self._corners).view(self._sdf.shape).maximum(self._sdf)
+        spacing = self._spec.spacing
+        old, new = self._surface or self._told(self._sdf), self._told(cut)
+        gone = cut.numpy()[old.place] > _GONE * spacing
+        bared = self._sdf.numpy()[new.place] < -_DEEP * spacing
+        before, after = old.odds(gone), new.odds(bared)
+        if bared.sum() * spacing**2 < _BARED or before < _PROOF or after > before + _WORSE:
+            return
+        self.facets.append(facet)
+        self._sdf, self._surface = cut, new
+        self._distance = self._distance.maximum(facet.sdf(self._points))
+
+    def _told(self, sdf: Float[torch.Tensor, "X Y Z"]) -> _Surface:
+        """What views say of the surface of a shape."""
+        witnesses = Witnesses(self._views, self._spec, sdf.numpy())
+        place, points, normals = witnesses.surface()
+        return _Surface(place, *witnesses.at_odds(points, normals))
+
+
+def _asked_by_two(
+    points: Points, views: Int[np.ndarray, "P"], spacing: float
+) -> Bool[np.ndarray, "P"]:
+    """Which points lie close to some of another view."""
+    both = np.zeros(len(points), bool)
+    for view in np.unique(views):
+        own = views == view
+        if not own.all():
+            both[own] = KDTree(points[~own]).query(points[own])[0] < _BOTH * spacing
+    return both
+
+
+def _bodies(points: Points, plane: Plane) -> tuple[ConvexBody, ...]:
+    """Convex hulls of groups of points, each down to a plane."""
+    if len(points) == 0:
+        return ()
+    cells = np.floor(points / _APART).astype(int)
+    cells -= cells.min(axis=0)
+    taken = np.zeros(cells.max(axis=0) + 1, bool)
+    taken[tuple(cells.T)] = True
+    groups, _ = ndimage.label(taken, np.ones((3, 3, 3)))  # pyright: ignore[reportGeneralTypeIssues]
+    group = groups[tuple(cells.T)]
+    return tuple(_standing_body(points[group == index], plane) for index in np.unique(group))
+
+
+def _standing_body(points: Points, plane: Plane) -> ConvexBody:
+    """The convex hull of points down to a plane, a little wider."""
+    feet = points - np.outer(plane.heights(points) + 2.0 * _WIDER, plane.normal)
+    points = np.concatenate([points, feet])
+    try:
+        body = convex_hull(points)
+        return ConvexBody(body.normals, body.offsets - _WIDER)
+    except QhullError:  # all in one plane
+        around = _WIDER * np.concatenate([np.eye(3), -np.eye(3)])
+        return convex_hull((points[:, None] + around).reshape(-1, 3))
