@@ -232,11 +232,12 @@ def _asked_by_two(
     points: Points, views: Int[np.ndarray, "P"], spacing: float
 ) -> Bool[np.ndarray, "P"]:
     """Which points lie close to some of another view."""
-    both = np.zeros(len(points), bool)
+    both, close = np.zeros(len(points), bool), _BOTH * spacing
     for view in np.unique(views):
         own = views == view
         if not own.all():
-            both[own] = KDTree(points[~own]).query(points[own])[0] < _BOTH * spacing
+            nearest = KDTree(points[~own]).query(points[own], distance_upper_bound=close)[0]
+            both[own] = nearest < close
     return both
 
 

@@ -153,7 +153,8 @@ def _hollowed(
     free, doubt = fuse_depths(density, rays, views, spec, around), density.doubt
     found: list[Recess] = []
     if recesses and doubt <= 1.0:
-        found = find_recesses(views, spec, start.on(spec, around), start.hollow)
+        faces = [facet.plane for facet in start.facets]
+        found = find_recesses(views, spec, start.on(spec, around), start.hollow, faces)
     return replace(start, free=free, hollow=start.hollow * doubt, recesses=found)
 
 

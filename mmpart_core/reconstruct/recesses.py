@@ -39,6 +39,7 @@ _WAY = 0.2
 # Matter in front of the plane within this much belongs to the lid.
 _LID = 0.06
 _THINNEST = 0.03  # behind a floor
+_FACE_WAY, _FACE_AWAY = 0.98, 0.05  # how like a face an opening is that is none
 Cells = Bool[np.ndarray, "A B"]
 
 
@@ -85,7 +86,11 @@ def cut_recesses(
 
 
 def find_recesses(
-    views: PosedViews, spec: GridSpec, sdf: Float[torch.Tensor, "X Y Z"], least: float
+    views: PosedViews,
+    spec: GridSpec,
+    sdf: Float[torch.Tensor, "X Y Z"],
+    least: float,
+    faces: Sequence[Plane] = (),
 ) -> list[Recess]:
     """Recesses of a shape.
 
@@ -94,11 +99,13 @@ def find_recesses(
         spec: the grid.
         sdf: distances of a shape that holds the part on it.
         least: shallower ones are left out, object units.
+        faces: no openings, if views disagree there: what stands on them is in the way.
     """
     witnesses = Witnesses(views, spec, sdf.numpy())
     return [
         recess
         for opening in find_openings(witnesses)
+        if not any(opening.like(face, _FACE_WAY, _FACE_AWAY) for face in faces)
         for recess in _recesses(witnesses, opening)
         if recess.depth >= least
     ]

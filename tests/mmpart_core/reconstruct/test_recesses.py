@@ -1,6 +1,6 @@
 """Hollows of one colour behind flat openings: as deep as they are, and none where there is none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from mmpart_core.reconstruct.first_shape import FirstShape
 from mmpart_core.reconstruct.frontier import supported_body
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull, fit_grid
 from mmpart_core.reconstruct.part_scene import PartScene, prepare_scene
+from mmpart_core.reconstruct.planes import Plane
 from mmpart_core.reconstruct.recesses import Recess, find_recesses
 
 SIZE_PX = 160
@@ -33,12 +34,12 @@ def tray_recesses(tray: PosedViews) -> list[Recess]:
     return found(tray)
 
 
-def found(views: PosedViews, least: float = 0.05) -> list[Recess]:
+def found(views: PosedViews, least: float = 0.05, faces: Sequence[Plane] = ()) -> list[Recess]:
     """Recesses of the shape that the outlines leave."""
     hull = VisualHull(views, 0.0)
     spec, around = fit_grid(hull, 64, 0.02)
     start = FirstShape(hull, supported_body(views), None, 0.0).on(spec, around)
-    return find_recesses(views, spec, start, least)
+    return find_recesses(views, spec, start, least, faces)
 
 
 def test_a_tray_is_as_deep_and_wide_as_it_is(tray_recesses: list[Recess]) -> None:
@@ -54,6 +55,13 @@ def test_a_tray_is_as_deep_and_wide_as_it_is(tray_recesses: list[Recess]) -> Non
 
 def test_shallow_ones_are_left_to_training(tray: PosedViews) -> None:
     assert found(tray, least=OUTER[2]) == []
+
+
+def test_a_face_is_no_opening(tray: PosedViews, tray_recesses: list[Recess]) -> None:
+    opening = tray_recesses[0].opening
+    assert found(tray, faces=[opening]) == []
+    deeper = Plane(opening.normal, opening.offset - 0.1)
+    assert len(found(tray, faces=[deeper])) == 1
 
 
 @pytest.mark.parametrize(
