@@ -124,14 +124,14 @@ def serve(listener: socket.socket) -> None:
     with no_iri_grammar():
         from prefect.server.api.server import create_app
 
-        from flows.sqlite_transactions import writers_wait
+        from flows.embedded_sqlite import embedded_sqlite
     app: Any = create_app(ephemeral=True)
     gc.freeze()
     gc.enable()
     config = uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     ending.server = server
-    with writers_wait():
+    with embedded_sqlite():
         server.run(sockets=[listener])
 
 

@@ -3,6 +3,7 @@
     python -m benchmarks.orchestration [--objects 100 1000] [--parts 5] [--concurrency 4] [--s3]
     python -m benchmarks.orchestration --objects 10000 --minutes 12
     python -m benchmarks.orchestration --finished 10000
+    python -m benchmarks.orchestration --objects 20 --task-runs 440000
     python -m benchmarks.orchestration --runners [--objects 10]
     python -m benchmarks.orchestration --real --objects 6
 
@@ -24,6 +25,7 @@ how many flow runs Prefect has in each state beside the table's; and the load of
 in a folder. ``--minutes`` tells the cold run to stop, as Ctrl-C does, and looks at what there is
 then; nothing else is run. ``--finished`` measures only how fast a run goes past objects that are
 finished: their files and outcomes are written as a run would have left them, and none is begun.
+``--task-runs`` are in the server's database (sqlite) before, as after a long time.
 ``--runners`` makes the objects with each runner, and calls the same cluster without any of it.
 ``--real`` makes the examples by the profile ``local`` on one worker and on two, of one thread each.
 """
@@ -42,6 +44,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from benchmarks.orchestration.grown_database import grow_database
 from benchmarks.orchestration.meters import (
     Taken,
     counted_requests,
@@ -69,6 +72,8 @@ def main() -> None:
         os.environ["PREFECT_HOME"] = str(folder / "prefect")
         import_prefect(verbose=False)
         with prefect_session(verbose=False, log_folder=None), store_of(arguments, folder) as store:
+            if arguments.task_runs:
+                grow_database(arguments.task_runs)
             for count in arguments.finished or arguments.objects:
                 told = measure(folder / str(count), count, store, arguments)
                 print(json.dumps(told | machine()), flush=True)
@@ -80,6 +85,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, nargs="+", default=[100])
     parser.add_argument("--minutes", type=float, help="only a cold run, told to stop after these")
     parser.add_argument("--finished", type=int, nargs="+", default=[])
+    parser.add_argument("--task-runs", type=int, default=0, help="in the database before")
     parser.add_argument("--runners", action="store_true", help="compare the runners")
     parser.add_argument("--real", action="store_true", help="real objects, one worker and two")
     parser.add_argument("--parts", type=int, default=5)
