@@ -7,7 +7,7 @@ lines touch it, and these touches lie in one plane. Beyond such a plane there is
 outlines ask for it. So what a shape has there is cut away, but for the convex hulls of touches
 beyond the plane, and of what else it takes for all sight lines to meet something again. A cut
 counts where it is most of what lay there, where views disagree about the colours of what is gone,
-as they see past it, and where they disagree no more about what is bared.
+as they see past it, and where they disagree little more about what is bared, or on less in all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,8 +32,9 @@ _FRONT, _BEYOND = 0.003, 0.02
 # Samples of a line from the first to the last within the shape, where it is known what it touches;
 # touches in one cell of this size are one.
 _CERTAIN, _CELL = 12, 0.035
-# A sight line meets a shape that comes this near to it.
-_MET = 0.012
+# A sight line meets a shape that comes this near to one of its samples, of which each second is
+# looked at: the others are nearer to these than that.
+_MET, _EACH = 0.012, 2
 # Touches on a plane span this share of the shape's section with it.
 _SPANNED = 0.6
 # Points in neighbouring cells of this size stand on one foot; what stands is this much wider than
@@ -44,11 +45,13 @@ _LOST, _HOPELESS = 0.003, 0.1
 # The smallest volume beyond a plane, and the least share of it that is cut.
 _VOLUME, _MOST = 0.005, 0.35
 # Surface is gone that lay this much in front of what is left, and bared where matter was so deep,
-# in spacings. The least area bared; on how much of what is gone views disagree at least, and by how
-# much more they may on what is bared.
-_GONE, _DEEP, _BARED, _PROOF, _WORSE = 0.5, 1.5, 0.08, 0.05, 0.02
+# in spacings. On how much of what is gone views disagree at least. The least area bared, and on how
+# many times as much of it they may disagree; or, where they disagree on so much of what is gone,
+# the least area on which they agree from then on.
+_GONE, _DEEP, _PROOF, _BARED, _WORSE, _CLEAR, _SETTLED = 0.5, 1.5, 0.045, 0.08, 1.6, 0.25, 0.02
 # What stands is looked for so often; places at most that are asked how much is cut.
 _TRIES, _PROBES = 4, 2000
+_AROUND = 2.0  # a cut is worked out to so far around the shape, in spacings
 Points = Float[np.ndarray, "P 3"]
 
 
@@ -87,7 +90,7 @@ def cut_facets(
 def find_facets(
     views: PosedViews, lines: SightLines, spec: GridSpec, sdf: Float[torch.Tensor, "X Y Z"]
 ) -> list[Facet]:
-    """The facets of a shape, those with most touches first.
+    """The facets of a shape, those first that leave views with least to disagree about.
 
     Args:
         views: images that agree.
@@ -96,9 +99,13 @@ def find_facets(
         sdf: distances of a shape that holds the part on it.
     """
     shape = _Shape(views, lines, spec, sdf)
-    for plane in find_planes(shape.touches):
-        for side in (plane, plane.turned()):
-            shape.cut_at(side)
+    sides = [side for plane in find_planes(shape.touches) for side in (plane, plane.turned())]
+    alone = [(side, shape.facet_at(side)) for side in sides]
+    gains = [(shape.gain(facet), side) for side, facet in alone if facet is not None]
+    for _, side in sorted(gains, key=lambda each: -each[0]):
+        facet = shape.facet_at(side)
+        if facet is not None:
+            shape.cut_by(facet)
     return shape.facets
 
 
@@ -146,28 +153,33 @@ class _Shape:
         """
         self.facets: list[Facet] = []
         self._views, self._spec, self._sdf = views, spec, sdf
-        self._surface: _Surface | None = None
         self._corners = spec.positions()
+        self._near = torch.nonzero((sdf < _AROUND * spec.spacing).flatten())[:, 0]
         line, place = lines.samples()
         points = lines.origins[line] + lines.directions[line] * place[:, None]
         distance = Witnesses(views, spec, sdf.numpy()).distances(points)
-        near = distance < _MET
+        near = np.flatnonzero(distance < _MET)
+        self._count, self._view = len(lines.origins), lines.views
+        self.touches = self._certain(lines, line[near], place[near])
+        near = near[::_EACH]
         self._line, self._points = line[near], torch.from_numpy(points[near]).float()
         self._distance = torch.from_numpy(distance[near]).float()
-        self._count, self._view = len(lines.origins), lines.views
-        self.touches = self._certain(lines, place[near])
+        self._surface = self._told(sdf)
 
-    def _certain(self, lines: SightLines, place: Float[np.ndarray, "S"]) -> Points:
-        """Middles of lines that have little room."""
-        known, first, count = np.unique(self._line, return_index=True, return_counts=True)
+    @staticmethod
+    def _certain(
+        lines: SightLines, line: Int[np.ndarray, "S"], place: Float[np.ndarray, "S"]
+    ) -> Points:
+        """Middles of lines that have little room, by samples in the shape."""
+        known, first, count = np.unique(line, return_index=True, return_counts=True)
         last = first + count - 1
         sure = (place[last] - place[first]) / SAMPLE_STEP < _CERTAIN - 0.5
         middle = np.add.reduceat(place, first)[sure] / count[sure]
         points = lines.origins[known[sure]] + lines.directions[known[sure]] * middle[:, None]
         return points[np.unique(np.floor(points / _CELL), axis=0, return_index=True)[1]]
 
-    def cut_at(self, plane: Plane) -> None:
-        """Cut off what a plane proves empty, if anything."""
+    def facet_at(self, plane: Plane) -> Facet | None:
+        """The facet that a plane is, if most of what is in front of it can go."""
         front = Plane(plane.normal, plane.offset + _FRONT)
         inside = self._corners[(self._sdf < 0.0).reshape(-1)]
         heights = torch.from_numpy(front.heights(inside.double().numpy()))
@@ -175,51 +187,66 @@ class _Shape:
         volume = len(outer) * self._spec.spacing**3
         spanned = covered_area(plane, in_plane(self.touches, plane))
         if volume < _VOLUME or spanned < _SPANNED * covered_area(plane, section.double().numpy()):
-            return
+            return None
         probes = outer[:: len(outer) // _PROBES + 1]
         for facet, lost in self._standing(front):
             cut = float((facet.sdf(probes) > 0.0).float().mean())
             if cut < _MOST or cut * volume < _VOLUME:
-                return
+                return None
             if lost <= _LOST * self._count:
-                self._cut(facet)
-                return
+                return facet
+        return None
+
+    def gain(self, facet: Facet) -> int:
+        """At how many corners fewer views disagree when a facet cuts."""
+        new = self._told(self._cut(facet))
+        return int(self._surface.at_odds.sum()) - int(new.at_odds.sum())
+
+    def cut_by(self, facet: Facet) -> None:
+        """Cut, if views speak for it."""
+        cut, spacing = self._cut(facet), self._spec.spacing
+        old, new = self._surface, self._told(cut)
+        gone = cut.numpy()[old.place] > _GONE * spacing
+        bared = self._sdf.numpy()[new.place] < -_DEEP * spacing
+        before, after = old.odds(gone), new.odds(bared)
+        a_face = bared.sum() * spacing**2 > _BARED and after < _WORSE * before
+        settled = int(old.at_odds.sum()) - int(new.at_odds.sum())
+        clear = before > _CLEAR and settled * spacing**2 > _SETTLED
+        if before < _PROOF or not (a_face or clear):
+            return
+        self.facets.append(facet)
+        self._sdf, self._surface = cut, new
+        self._distance = self._distance.maximum(facet.sdf(self._points))
+
+    def _cut(self, facet: Facet) -> Float[torch.Tensor, "X Y Z"]:
+        """Distances when a facet cuts, in and around the shape; a lower bound elsewhere."""
+        cut = self._sdf.flatten().clone()
+        cut[self._near] = cut[self._near].maximum(facet.sdf(self._corners[self._near]))
+        return cut.view(self._sdf.shape)
 
     def _standing(self, plane: Plane) -> Iterator[tuple[Facet, int]]:
         """A plane with more and more standing on it, and how many lines that leaves without."""
         heights = plane.heights(self._points.double().numpy())
         meets = (self._distance < _MET).numpy()
-        doomed = np.zeros(self._count, bool)
-        doomed[self._line[meets]] = True
-        doomed[self._line[meets & (heights < _MET)]] = False
-        front = np.flatnonzero(meets & doomed[self._line])
+        lost = np.zeros(self._count, bool)
+        lost[self._line[meets]] = True
+        lost[self._line[meets & (heights < _MET)]] = False
+        front = np.flatnonzero(meets & lost[self._line])
         line, points = self._line[front], self._points[torch.from_numpy(front)]
         asked = self.touches[plane.heights(self.touches) > _BEYOND - _FRONT]
         for attempt in range(_TRIES):
             facet = Facet(plane, _bodies(asked, plane))
-            lost = doomed.copy()
-            lost[line[(facet.sdf(points) < _MET).numpy()]] = False
+            # Bodies only grow: what met them meets them.
+            met = (facet.sdf(points) < _MET).numpy()
+            lost[line[met]] = False
             yield facet, int(lost.sum())
             wanted = lost[line]
             if lost.sum() > _HOPELESS * self._count or not wanted.any():
                 return
-            some = points[torch.from_numpy(wanted)].double().numpy()
-            both = _asked_by_two(some, self._view[line[wanted]], self._spec.spacing)
+            line, points = line[wanted], points[torch.from_numpy(wanted)]
+            some = points.double().numpy()
+            both = _asked_by_two(some, self._view[line], self._spec.spacing)
             asked = np.concatenate([asked, some[both] if attempt == 0 and both.any() else some])
-
-    def _cut(self, facet: Facet) -> None:
-        """Cut by a facet, if views speak for it."""
-        cut = facet.sdf(self._corners).view(self._sdf.shape).maximum(self._sdf)
-        spacing = self._spec.spacing
-        old, new = self._surface or self._told(self._sdf), self._told(cut)
-        gone = cut.numpy()[old.place] > _GONE * spacing
-        bared = self._sdf.numpy()[new.place] < -_DEEP * spacing
-        before, after = old.odds(gone), new.odds(bared)
-        if bared.sum() * spacing**2 < _BARED or before < _PROOF or after > before + _WORSE:
-            return
-        self.facets.append(facet)
-        self._sdf, self._surface = cut, new
-        self._distance = self._distance.maximum(facet.sdf(self._points))
 
     def _told(self, sdf: Float[torch.Tensor, "X Y Z"]) -> _Surface:
         """What views say of the surface of a shape."""
