@@ -67,6 +67,30 @@ def test_the_tent_between_a_face_and_its_knob_is_cut_off(
     assert float(cut_facets(facets, inner, torch.full((len(inner),), -1.0)).max()) < 0.02
 
 
+def test_of_slanted_and_true_faces_of_a_thin_plate_the_true_one_cuts(
+    views_of: ViewsOf,
+) -> None:
+    """A plane from one edge of its front to the other of its back has many touches, too."""
+    plate = trimesh.creation.box((1.2, 0.06, 0.9))
+    bar = trimesh.creation.box((0.05, 0.05, 0.5))
+    bar.apply_translation((0.5, 0.25, 0.0))
+    posts = [trimesh.creation.box((0.05, 0.3, 0.05)) for _ in range(2)]
+    for post, z in zip(posts, (-0.22, 0.22), strict=True):
+        post.apply_translation((0.5, 0.12, z))
+    door = trimesh.boolean.union([plate, bar, *posts], engine="manifold")
+    spec, start, facets = started(views_of(door, SIZE_PX))
+    front = [each.plane for each in facets if each.plane.normal[1] > 0.9]
+    assert front
+    for plane in front:
+        assert plane.normal[1] > 0.995
+        assert plane.offset == pytest.approx(0.03, abs=0.02)
+    cut = cut_facets(facets, spec.positions(), start.reshape(-1)).view(start.shape)
+    inner = torch.from_numpy(trimesh.sample.volume_mesh(plate, 4000)).float()
+    left = cut_facets(facets, inner, torch.full((len(inner),), -1.0))
+    assert float((left > 0.02).float().mean()) < 0.01
+    assert volume(spec, cut) < 0.6 * volume(spec, start)
+
+
 def test_what_is_cut_leaves_no_outline_without_matter(knobbed_views: PosedViews) -> None:
     spec, start, facets = started(knobbed_views)
     cut = cut_facets(facets, spec.positions(), start.reshape(-1)).view(start.shape)
