@@ -6,8 +6,10 @@ colour explains it as well as the face. But a flat face has its borders in the o
 lines touch it, and these touches lie in one plane. Beyond such a plane there is matter only where
 outlines ask for it. So what a shape has there is cut away, but for the convex hulls of touches
 beyond the plane, and of what else it takes for all sight lines to meet something again. A cut
-counts where it is most of what lay there, where views disagree about the colours of what is gone,
-as they see past it, and where they disagree little more about what is bared, or on less in all.
+counts where it is much of what lay there, where views disagree about the colours of what is gone,
+as they see past it, and disagree on less in all afterwards; or on little more of what is bared, if
+hardly anything stands out along the plane's border: a slanted plane through edges of several faces
+has many touches, too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,21 +36,30 @@ _FRONT, _BEYOND = 0.003, 0.02
 _CERTAIN, _CELL = 12, 0.035
 # A sight line meets a shape that comes this near to one of its samples, of which each second is
 # looked at: the others are nearer to these than that.
-_MET, _EACH = 0.012, 2
+_MET = 0.012
 # Touches on a plane span this share of the shape's section with it.
 _SPANNED = 0.6
 # Points in neighbouring cells of this size stand on one foot; what stands is this much wider than
 # they are; points closer than this in spacings are asked for by both their views.
 _APART, _WIDER, _BOTH = 0.1, 0.006, 1.5
-# Of all lines so many may meet nothing after a cut; at a plane that costs so many there is no face.
-_LOST, _HOPELESS = 0.003, 0.1
+# Of all lines so many may meet nothing for one cut, and for all cuts; at a plane that costs so many
+# there is no face.
+_LOST, _LOST_IN_ALL, _HOPELESS = 0.003, 0.01, 0.1
 # The smallest volume beyond a plane, and the least share of it that is cut.
-_VOLUME, _MOST = 0.005, 0.35
+_VOLUME, _MUCH = 0.005, 0.35
 # Surface is gone that lay this much in front of what is left, and bared where matter was so deep,
-# in spacings. On how much of what is gone views disagree at least. The least area bared, and on how
-# many times as much of it they may disagree; or, where they disagree on so much of what is gone,
-# the least area on which they agree from then on.
-_GONE, _DEEP, _PROOF, _BARED, _WORSE, _CLEAR, _SETTLED = 0.5, 1.5, 0.045, 0.08, 1.6, 0.25, 0.02
+# in spacings. On how much of what is gone views disagree at least, and the least area of it that
+# several see.
+_GONE, _DEEP, _PROOF, _TOLD = 0.5, 1.5, 0.045, 0.02
+# The least area bared; on how many times as much of it they may disagree; where they then disagree
+# on more in all, by how much of the plane's border something may stand out, looked at in so many
+# directions. Or, where they disagree on so much of what is gone, the least area on which they agree
+# from then on.
+_BARED, _WORSE, _UNDER, _CLEAR, _SETTLED = 0.08, 1.6, 0.3, 0.25, 0.02
+_TURN = np.arange(32) * (2.0 * np.pi / 32)
+_AROUND_PLANE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
+# Fewer views than this see too little of the surface twice.
+_VIEWS = 5
 # What stands is looked for so often; places at most that are asked how much is cut.
 _TRIES, _PROBES = 4, 2000
 _AROUND = 2.0  # a cut is worked out to so far around the shape, in spacings
@@ -97,13 +108,18 @@ def find_facets(
         lines: through their outlines.
         spec: the grid.
         sdf: distances of a shape that holds the part on it.
+
+    Returns:
+        None where there are so few views that hardly any surface is seen by several.
     """
+    if len(views.cameras) < _VIEWS:
+        return []
     shape = _Shape(views, lines, spec, sdf)
     sides = [side for plane in find_planes(shape.touches) for side in (plane, plane.turned())]
     alone = [(side, shape.facet_at(side)) for side in sides]
-    gains = [(shape.gain(facet), side) for side, facet in alone if facet is not None]
-    for _, side in sorted(gains, key=lambda each: -each[0]):
-        facet = shape.facet_at(side)
+    gains = [(shape.gain(facet), side, facet) for side, facet in alone if facet is not None]
+    for _, side, first in sorted(gains, key=lambda each: -each[0]):
+        facet = shape.facet_at(side) if shape.facets else first
         if facet is not None:
             shape.cut_by(facet)
     return shape.facets
@@ -125,7 +141,11 @@ class _Surface:
 
     def odds(self, some: Bool[np.ndarray, "P"]) -> float:
         """Share of some corners, of those that several views see, about which they disagree."""
-        return float((self.at_odds & some).sum() / max((self.several & some).sum(), 1))
+        return float((self.at_odds & some).sum() / max(self.told(some), 1))
+
+    def told(self, some: Bool[np.ndarray, "P"]) -> int:
+        """How many of some corners several views see."""
+        return int((self.several & some).sum())
 
 
 class _Shape:
@@ -152,19 +172,21 @@ class _Shape:
             sdf: distances of the shape on it.
         """
         self.facets: list[Facet] = []
-        self._views, self._spec, self._sdf = views, spec, sdf
+        self._spec, self._sdf = spec, sdf
+        self._witnesses = Witnesses(views, spec, sdf.numpy())
         self._corners = spec.positions()
         self._near = torch.nonzero((sdf < _AROUND * spec.spacing).flatten())[:, 0]
         line, place = lines.samples()
         points = lines.origins[line] + lines.directions[line] * place[:, None]
-        distance = Witnesses(views, spec, sdf.numpy()).distances(points)
+        distance = self._witnesses.distances(points)
         near = np.flatnonzero(distance < _MET)
         self._count, self._view = len(lines.origins), lines.views
+        self._surface = self._told(sdf)
         self.touches = self._certain(lines, line[near], place[near])
-        near = near[::_EACH]
+        near = near[_every_second(line[near])]
         self._line, self._points = line[near], torch.from_numpy(points[near]).float()
         self._distance = torch.from_numpy(distance[near]).float()
-        self._surface = self._told(sdf)
+        self._met = self._meeting()
 
     @staticmethod
     def _certain(
@@ -191,11 +213,16 @@ class _Shape:
         probes = outer[:: len(outer) // _PROBES + 1]
         for facet, lost in self._standing(front):
             cut = float((facet.sdf(probes) > 0.0).float().mean())
-            if cut < _MOST or cut * volume < _VOLUME:
+            if cut < _MUCH or cut * volume < _VOLUME:
                 return None
-            if lost <= _LOST * self._count:
+            gone_before = self._met - self._meeting()
+            if lost <= _LOST * self._count and lost + gone_before <= _LOST_IN_ALL * self._count:
                 return facet
         return None
+
+    def _meeting(self) -> int:
+        """How many lines meet the shape."""
+        return len(np.unique(self._line[(self._distance < _MET).numpy()]))
 
     def gain(self, facet: Facet) -> int:
         """At how many corners fewer views disagree when a facet cuts."""
@@ -209,14 +236,28 @@ class _Shape:
         gone = cut.numpy()[old.place] > _GONE * spacing
         bared = self._sdf.numpy()[new.place] < -_DEEP * spacing
         before, after = old.odds(gone), new.odds(bared)
+        settled = (int(old.at_odds.sum()) - int(new.at_odds.sum())) * spacing**2
         a_face = bared.sum() * spacing**2 > _BARED and after < _WORSE * before
-        settled = int(old.at_odds.sum()) - int(new.at_odds.sum())
-        clear = before > _CLEAR and settled * spacing**2 > _SETTLED
-        if before < _PROOF or not (a_face or clear):
+        a_face = a_face and (settled > 0.0 or self._under(facet.plane) < _UNDER)
+        clear = before > _CLEAR and settled > _SETTLED
+        if before < _PROOF or old.told(gone) * spacing**2 < _TOLD or not (a_face or clear):
             return
         self.facets.append(facet)
         self._sdf, self._surface = cut, new
         self._distance = self._distance.maximum(facet.sdf(self._points))
+
+    def _under(self, plane: Plane) -> float:
+        """Share of the border of the section with a plane by which touches stand out of it."""
+        axes = np.stack(plane.axes(), axis=1)
+        inside = self._corners[(self._sdf < 0.0).reshape(-1)].double().numpy()
+        section = inside[np.abs(plane.heights(inside)) < self._spec.spacing] @ axes
+        above = self.touches[plane.heights(self.touches) > _BEYOND] @ axes
+        if len(section) == 0 or len(above) == 0:
+            return 0.0
+        border = section[(section @ _AROUND_PLANE.T).argmax(axis=0)]
+        length = np.linalg.norm(np.roll(border, -1, 0) - np.roll(border, 1, 0), axis=1)
+        close = KDTree(above).query(border)[0] < _APART
+        return float(length[close].sum() / max(length.sum(), 1e-9))
 
     def _cut(self, facet: Facet) -> Float[torch.Tensor, "X Y Z"]:
         """Distances when a facet cuts, in and around the shape; a lower bound elsewhere."""
@@ -250,9 +291,15 @@ class _Shape:
 
     def _told(self, sdf: Float[torch.Tensor, "X Y Z"]) -> _Surface:
         """What views say of the surface of a shape."""
-        witnesses = Witnesses(self._views, self._spec, sdf.numpy())
+        witnesses = self._witnesses.of(sdf.numpy())
         place, points, normals = witnesses.surface()
         return _Surface(place, *witnesses.at_odds(points, normals))
+
+
+def _every_second(line: Int[np.ndarray, "S"]) -> Int[np.ndarray, "R"]:
+    """Samples of lines, given in order: each line's first, third and so on."""
+    first = np.searchsorted(line, line)
+    return np.flatnonzero((np.arange(len(line)) - first) % 2 == 0)
 
 
 def _asked_by_two(

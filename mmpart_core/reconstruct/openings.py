@@ -5,6 +5,7 @@ first shape disagree on its colour over an area, there is nothing: they look pas
 An edge that is off by a little makes them disagree too, but only along a line.
 """
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -54,6 +55,16 @@ class Witnesses:
         size, opaque = (1, 2 * reach + 1, 2 * reach + 1, 1), self._opaque[..., None]
         self._low = ndimage.minimum_filter(np.where(opaque, self.rgb, np.inf), size)
         self._high = ndimage.maximum_filter(np.where(opaque, self.rgb, -np.inf), size)
+
+    def of(self, sdf: Float32[np.ndarray, "X Y Z"]) -> "Witnesses":
+        """The same views of another shape.
+
+        Args:
+            sdf: its distances on the same grid.
+        """
+        others = copy(self)
+        others.sdf = np.ascontiguousarray(sdf)
+        return others
 
     @cached_property
     def eyes(self) -> Float[np.ndarray, "V 3"]:

@@ -9,9 +9,9 @@ from scipy.spatial import ConvexHull, QhullError
 # By hand, all; lengths in object units. Points are in a plane within this much; so many of them
 # make one, however many are looked at.
 _IN_PLANE, _LEAST = 0.008, 14
-# Planes through three random points that are tried, those that are fitted, the most of
-# these, and of all.
-_TRIES, _FITTED, _MOST, _ALL = 4000, 300, 16, 24
+# Planes through three random points that are tried, of triangles of this area; those that are
+# fitted, the most of these, and of all.
+_TRIES, _TRIANGLE, _FITTED, _MOST, _ALL = 4000, 0.025, 300, 16, 24
 # Two planes are one where their normals and offsets agree so well.
 _ONE_NORMAL, _ONE_OFFSET = 0.995, 0.02
 # The planes with most points whose normals, and normals square to two of them, are tried at all
@@ -25,7 +25,7 @@ class Plane:
     """``normal @ point == offset``.
 
     Attributes:
-        normal: unit length, outward.
+        normal: unit length.
         offset: object units.
     """
 
@@ -71,9 +71,11 @@ def find_planes(points: Points) -> list[Plane]:
 
 def covered_area(plane: Plane, points: Points) -> float:
     """Area of the convex hull of points' feet in a plane; 0 where they span none."""
+    if len(points) < 3:
+        return 0.0
     try:
         return float(ConvexHull(points @ np.stack(plane.axes(), axis=1)).volume)
-    except (QhullError, ValueError):
+    except QhullError:
         return 0.0
 
 
@@ -91,12 +93,12 @@ def _consensus(points: Points) -> list[Plane]:
     one, two, three = points[np.random.default_rng(0).integers(0, len(points), (3, _TRIES))]
     normals = np.cross(two - one, three - one)
     lengths = np.linalg.norm(normals, axis=1)
-    wide = lengths > 0.05
+    wide = lengths > 2.0 * _TRIANGLE
     normals = normals[wide] / lengths[wide, None]
     offsets = (normals * one[wide]).sum(axis=1)
     support = (np.abs(points @ normals.T - offsets) < _IN_PLANE).sum(axis=0)
     found: list[Plane] = []
-    for index in np.argsort(-support)[:_FITTED]:
+    for index in np.argsort(-support, kind="stable")[:_FITTED]:
         plane = _fitted(points, Plane(normals[index], float(offsets[index])))
         if _support(points, plane) < _LEAST:
             continue

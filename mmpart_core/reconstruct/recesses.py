@@ -39,7 +39,8 @@ _WAY = 0.2
 # Matter in front of the plane within this much belongs to the lid.
 _LID = 0.06
 _THINNEST = 0.03  # behind a floor
-_FACE_WAY, _FACE_AWAY = 0.98, 0.05  # how like a face an opening is that is none
+# How like a face a plane is whose openings count only where they take so much of it.
+_FACE_WAY, _FACE_AWAY, _FACE_SHARE = 0.98, 0.05, 0.5
 Cells = Bool[np.ndarray, "A B"]
 
 
@@ -99,19 +100,25 @@ def find_recesses(
         spec: the grid.
         sdf: distances of a shape that holds the part on it.
         least: shallower ones are left out, object units.
-        faces: no openings, if views disagree there: what stands on them is in the way.
+        faces: what stands on these hides some of them, and views disagree there; an opening in
+            one takes most of it.
     """
     witnesses = Witnesses(views, spec, sdf.numpy())
     return [
         recess
         for opening in find_openings(witnesses)
-        if not any(opening.like(face, _FACE_WAY, _FACE_AWAY) for face in faces)
-        for recess in _recesses(witnesses, opening)
+        for recess in _recesses(witnesses, opening, _least_share(opening, faces))
         if recess.depth >= least
     ]
 
 
-def _recesses(witnesses: Witnesses, opening: Plane) -> Iterator[Recess]:
+def _least_share(opening: Plane, faces: Sequence[Plane]) -> float:
+    """Share of its plane that an opening takes at least."""
+    known = any(opening.like(face, _FACE_WAY, _FACE_AWAY) for face in faces)
+    return _FACE_SHARE if known else 0.0
+
+
+def _recesses(witnesses: Witnesses, opening: Plane, least_share: float) -> Iterator[Recess]:
     """What lies behind the parts of an opening's plane."""
     count = round(2.0 * DOMAIN_RADIUS / _CELL) + 1
     axes = np.stack(opening.axes())
@@ -125,7 +132,7 @@ def _recesses(witnesses: Witnesses, opening: Plane) -> Iterator[Recess]:
     gap, views = witnesses.disagreement(points, seen)
     disagree = (face & (views > 1) & (gap > DIFFERENT)).reshape(count, count)
     for shape in _outlines(disagree, face.reshape(count, count)):
-        if np.median(away[shape.ravel()]) > _UNEVEN:
+        if np.median(away[shape.ravel()]) > _UNEVEN or shape.sum() < least_share * face.sum():
             continue
         depth = _depth(witnesses, opening, points, shape, seen)
         if depth > 0.0:

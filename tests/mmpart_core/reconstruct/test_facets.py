@@ -14,6 +14,7 @@ from mmpart_core.reconstruct.facets import Facet, cut_facets, find_facets
 from mmpart_core.reconstruct.first_shape import FirstShape
 from mmpart_core.reconstruct.frontier import supported_body
 from mmpart_core.reconstruct.hull import GridSpec, VisualHull, fit_grid
+from mmpart_core.reconstruct.openings import Witnesses
 from mmpart_core.reconstruct.planes import Plane, find_planes
 from mmpart_core.reconstruct.sight_lines import SAMPLE_STEP, sight_lines
 
@@ -93,15 +94,32 @@ def test_of_slanted_and_true_faces_of_a_thin_plate_the_true_one_cuts(
 
 def test_what_is_cut_leaves_no_outline_without_matter(knobbed_views: PosedViews) -> None:
     spec, start, facets = started(knobbed_views)
-    cut = cut_facets(facets, spec.positions(), start.reshape(-1)).view(start.shape)
     lines = sight_lines(knobbed_views)
     line, place = lines.samples()
-    points = torch.from_numpy(lines.origins[line] + lines.directions[line] * place[:, None])
-    index = ((points - torch.tensor(spec.origin)) / spec.spacing).round().long()
-    near = cut[tuple(index.clamp(min=0).T.minimum(torch.tensor(spec.shape)[:, None] - 1))]
-    met = np.zeros(len(lines.origins), bool)
-    met[line[(near < 1.5 * spec.spacing).numpy()]] = True
-    assert met.mean() > 0.99
+    points = lines.origins[line] + lines.directions[line] * place[:, None]
+    before = torch.from_numpy(Witnesses(knobbed_views, spec, start.numpy()).distances(points))
+    after = cut_facets(facets, torch.from_numpy(points).float(), before.float())
+    met, meets = np.unique(line[(before < 0.012).numpy()]), np.unique(line[(after < 0.012).numpy()])
+    assert len(met) > 0.9 * len(lines.origins)
+    assert len(np.setdiff1d(met, meets)) < 0.01 * len(lines.origins)
+
+
+def test_matter_that_no_view_looks_past_stays(plain_views_of: ViewsOf) -> None:
+    """A slanted plane through edges of a channel's floor and walls has many touches, too."""
+    box, at = trimesh.creation.box, trimesh.transformations.translation_matrix
+    walls = [box((0.15, 0.8, 0.7), at((x, 0.0, 0.35))) for x in (-0.5, 0.5)]
+    channel = trimesh.boolean.union([box((1.2, 0.8, 0.15)), *walls], engine="manifold")
+    channel.apply_translation(-channel.bounds.mean(axis=0))
+    channel.apply_scale(0.95 / np.linalg.norm(channel.vertices, axis=1).max())
+    _, _, facets = started(plain_views_of(channel, SIZE_PX))
+    inner = torch.from_numpy(trimesh.sample.volume_mesh(channel, 4000)).float()
+    left = cut_facets(facets, inner, torch.full((len(inner),), -1.0))
+    assert float((left > 0.02).float().mean()) < 0.005
+
+
+def test_few_views_tell_of_none(knobbed_views: PosedViews) -> None:
+    few = PosedViews(knobbed_views.rgba[:3], knobbed_views.cameras[:3])
+    assert started(few)[2] == []
 
 
 @pytest.mark.parametrize(

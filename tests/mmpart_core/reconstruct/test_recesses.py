@@ -57,11 +57,17 @@ def test_shallow_ones_are_left_to_training(tray: PosedViews) -> None:
     assert found(tray, least=OUTER[2]) == []
 
 
-def test_a_face_is_no_opening(tray: PosedViews, tray_recesses: list[Recess]) -> None:
+def test_a_face_may_be_open_but_not_in_a_small_place(
+    tray_recesses: list[Recess], plain_views_of: ViewsOf, tray: PosedViews
+) -> None:
     opening = tray_recesses[0].opening
-    assert found(tray, faces=[opening]) == []
-    deeper = Plane(opening.normal, opening.offset - 0.1)
-    assert len(found(tray, faces=[deeper])) == 1
+    assert len(found(tray, faces=[opening])) == 1
+    block = trimesh.creation.box((OUTER[0], OUTER[1], 0.6))
+    hole = trimesh.creation.box((0.45, 0.4, 0.6))
+    hole.apply_translation((0.2, 0.15, 0.35))
+    views = plain_views_of(trimesh.boolean.difference([block, hole], engine="manifold"), SIZE_PX)
+    (recess,) = found(views)
+    assert found(views, faces=[recess.opening]) == []
 
 
 @pytest.mark.parametrize(
