@@ -38,6 +38,22 @@ def setup(
     out = Console(highlight=False)
     for line in made or ["Everything was there."]:
         out.print(line if not made else f"created {line}", soft_wrap=True)
+    if secrets and not any(line.startswith("secret ") for line in made):
+        out.print(_no_secret(), soft_wrap=True)
+
+
+def _no_secret() -> str:
+    from flows.server_setup import SECRET_VARIABLES
+    from tasks._hosted import secret_block_name
+
+    given = [name for name in SECRET_VARIABLES if os.environ.get(name)]
+    if not given:
+        return f"No secret was kept: this environment has none of {', '.join(SECRET_VARIABLES)}."
+    blocks = ", ".join(f"secret/{secret_block_name(name)}" for name in given)
+    return (
+        f"No secret was kept: the server has {blocks}, which stay as they are; to replace one, "
+        "delete it ('prefect block delete NAME') and run this again."
+    )
 
 
 def _check_server_is_named() -> None:

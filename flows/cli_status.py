@@ -36,7 +36,8 @@ class DatasetStatus(Record):
         parts: parts by state.
         reasons: objects that were not made, by class of error.
         cost_usd: what hosted models cost, over all runs.
-        per_hour: objects that the latest run finished in an hour; None where it finished none.
+        per_hour: objects that the latest run finished in an hour, without rows that cannot be used;
+            None where it finished none.
         seconds_left: at this rate; None where nothing runs or the rate is not known.
         heard_at: the run's latest sign of life, in seconds since 1970.
     """
@@ -101,7 +102,8 @@ def _status_of(output: str, table: Any, lease: Lease | None, running: bool) -> D
     frame = table.to_pandas()
     objects = frame[frame["component"].isna() & ((frame["number"] <= rows) | (rows == 0))]
     parts = frame[frame["component"].notna()]
-    here = 0 if lease is None else int((objects["run"] == lease.run).sum())
+    begun = objects[objects["state"] != "invalid"]
+    here = 0 if lease is None else int((begun["run"] == lease.run).sum())
     taken_s = 0.0 if lease is None else lease.renewed_at - lease.began_at
     per_s = here / taken_s if here and taken_s > 0 else None
     left = max(rows - len(objects), 0)

@@ -50,6 +50,12 @@ class KnownOutcomes(Mapping[str, Known]):
         """What all of them cost."""
         return float(self._fields[Known._fields.index("spent_usd")].to_numpy().sum())
 
+    @property
+    def errors(self) -> set[str]:
+        """Classes of the errors of those that failed."""
+        column = self._fields[Known._fields.index("error")]
+        return set(column.unique().to_pylist()) - {None}
+
     def __getitem__(self, name: str) -> Known:
         """Raises ``KeyError`` for an object without an outcome."""
         row = bisect_left(range(len(self)), name, key=lambda row: self._names[row].as_py())

@@ -52,7 +52,7 @@ def check_url(address: str, where: str) -> str:
     parts = _split(address, where)
     hosts = allowed_hosts()
     if (parts.hostname or "") not in hosts:
-        allowed = f"only from {', '.join(hosts)}" if hosts else "from none"
+        allowed = f"only from {', '.join(hosts)}" if hosts else "from no host"
         raise InputError(
             f"{where}: {quoted(address)}: images may be fetched {allowed}, as whoever writes a "
             "manifest could reach this machine's network through web addresses; download it and "

@@ -241,4 +241,8 @@ class Window:
 
     async def _in_thread(self, work: Any, *arguments: Any) -> Any:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._making.threads, work, *arguments)
+        try:
+            result = loop.run_in_executor(self._making.threads, work, *arguments)
+        except RuntimeError as error:  # the run has ended without waiting for this object
+            raise asyncio.CancelledError from error
+        return await result

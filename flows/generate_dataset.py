@@ -31,6 +31,7 @@ from flows.generate_object import run_tags
 from flows.threaded_flow import threaded_flow
 from mmpart_core.errors import ConfigError
 from mmpart_core.hosted.spending import spending
+from mmpart_core.quoting import quoted_list
 from mmpart_core.storage.opening import open_store
 from tasks._artifacts import tag_flow_run
 
@@ -94,6 +95,7 @@ def _held(job: DatasetJob, rows: int, stopped: Event) -> Generator[HeldLease]:
 def _run(prepared: PreparedJob, lease: HeldLease, counter: Counter, stopped: Event) -> DatasetTally:
     job, place = prepared.job, prepared.job.place
     known = load_known(place)
+    _check_only(job, known.errors)
     died = lease.previous is not None and not lease.previous.ending
     attempts = Attempts(place, lease.run, died)
     refreshing = begin_refresh(place, job.refresh, lease.run)
@@ -125,6 +127,16 @@ def _run(prepared: PreparedJob, lease: HeldLease, counter: Counter, stopped: Eve
         end_refresh(place)
     compact(place)
     return tally
+
+
+def _check_only(job: DatasetJob, errors: set[str]) -> None:
+    """An error that no object ended with would choose nothing, silently."""
+    unknown = [name for name in job.only if name not in errors]
+    if unknown:
+        raise ConfigError(
+            f"--only {quoted_list(unknown)}: no object ended with that error; those there are: "
+            f"{', '.join(sorted(errors)) or 'none'}"
+        )
 
 
 def _left_of(max_cost_usd: float | None, spent_usd: float) -> float | None:

@@ -28,7 +28,7 @@ GOOD = f"https://{HOST}/photos/chair.png"
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        (GOOD, "may be fetched from none"),
+        (GOOD, "may be fetched from no host"),
         ("file:///etc/passwd", "not fetched from file addresses"),
         ("ftp://images.test/a.png", "not fetched from ftp addresses"),
         ("gopher://images.test/a.png", "not fetched from gopher addresses"),

@@ -96,8 +96,12 @@ def test_every_row_has_one_outcome_and_prefect_shows_the_same(
     assert prefect_states(job) == {}
     assert states_of(job) == expected
 
+    with pytest.raises(ConfigError, match="'Typo': no object .*: BackendError, InputError"):
+        retried(job, only=("BackendError", "Typo"))
+    assert states_of(job) == expected
+
     glb.unlink()  # what was made is not there any more
-    mended = retried(job, only=("RefusedError",))
+    mended = generate_dataset(job=job)
     assert prefect_states(job) == {"Completed": 1}
     assert glb.is_file()
     assert mended.kept == 2
