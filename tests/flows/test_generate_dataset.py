@@ -96,7 +96,7 @@ def test_every_row_has_one_outcome_and_prefect_shows_the_same(
     assert prefect_states(job) == {}
     assert states_of(job) == expected
 
-    with pytest.raises(ConfigError, match="'Typo': no object .*: BackendError, InputError"):
+    with pytest.raises(ConfigError, match=r"'Typo': no object .*: BackendError, InputError"):
         retried(job, only=("BackendError", "Typo"))
     assert states_of(job) == expected
 
