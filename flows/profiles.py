@@ -33,11 +33,10 @@ def find_config(profile: str, settings: Sequence[str] = ()) -> PipelineConfig:
     elif profile.endswith((".yaml", ".yml")) or Path(profile).is_file():
         path = Path(profile)
     else:
-        guess = " ".join(filter(None, [did_you_mean(profile, profile_names()), ""]))
-        raise ConfigError(
-            f"profile {quoted(profile)}: no such profile; {guess}expected one of "
-            f"{', '.join(profile_names())}, or a YAML file"
-        )
+        guess = did_you_mean(profile, profile_names())
+        expected = f"expected one of {', '.join(profile_names())}, or a YAML file"
+        said = f"{guess} {expected}" if guess else expected
+        raise ConfigError(f"profile {quoted(profile)}: no such profile; {said}")
     return read_profile(path, dict(map(parse_setting, settings)))
 
 

@@ -170,6 +170,8 @@ def test_one_profile_is_shown_with_what_it_changes(tmp_path: Path, mmpart: Any) 
 def test_a_profile_that_there_is_not_is_not_shown(refused: Callable[..., str]) -> None:
     said = refused("profiles", "nosuch")
     assert said.startswith("mmpart: profile 'nosuch': no such profile; expected one of ")
+    meant = refused("profiles", "lokal")
+    assert "no such profile; did you mean 'local'? expected one of " in meant
 
 
 def test_the_version_is_printed(mmpart: Any) -> None:
