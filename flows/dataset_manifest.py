@@ -79,13 +79,15 @@ def count_rows(source: str, limit: int | None) -> int:
     """How many rows a manifest has, ``limit`` at most.
 
     Raises:
-        InputError, StorageError: as ``read_rows``.
+        InputError, StorageError: as ``read_rows``; an InputError where there is none.
     """
     count = 0
     for _ in read_rows(source):
         count += 1
         if limit is not None and count >= limit:
             break
+    if count == 0:
+        raise InputError(f"{Path(source).name}: no rows; one per object expected")
     return count
 
 

@@ -140,6 +140,8 @@ def test_a_prefix_of_an_object_store_reads_as_the_folder_does(tmp_path: Path, s3
     [
         ("data.csv", "picture\na.png\n", "columns 'picture'"),
         ("data.csv", "", "columns none"),
+        ("data.csv", "image\n", "data.csv: no rows"),
+        ("data.jsonl", "", "data.jsonl: no rows"),
         ("data.parquet", "no table", "cannot be read after row 0"),
         ("data.txt", "image\n", "neither a folder of images nor a file of .csv"),
         ("empty/notes.txt", "x", "no PNG, JPEG or WebP"),
