@@ -5,11 +5,11 @@ Images", SIGGRAPH 1996: the mean over the views of how far a point lies in front
 sees there, cut off at a limit; views in which the point is hidden further than that have no say.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import ndimage
 from torch import Tensor
 
@@ -45,6 +45,11 @@ class FreeSpace:
         free = self._sample(points)
         near = free > -0.5 * _TRUNCATION
         return torch.where(near, torch.maximum(distances, free), distances)
+
+    def only(self, where: Bool[Tensor, "X Y Z"]) -> "FreeSpace":
+        """Free space at some corners; nothing is known at the others."""
+        unknown = self.distances.new_tensor(-_TRUNCATION)
+        return replace(self, distances=torch.where(where, self.distances, unknown))
 
     def _sample(self, points: Float[Tensor, "P 3"]) -> Float[Tensor, "P"]:
         """Trilinear samples."""

@@ -22,7 +22,6 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from mmpart_core.reconstruct.band import Band, band_around
-from mmpart_core.reconstruct.carving import keep_carved
 from mmpart_core.reconstruct.hull import GridSpec
 from mmpart_core.reconstruct.marching import march_rays
 from mmpart_core.reconstruct.neus_alpha import annealed
@@ -139,12 +138,11 @@ class PartModel(Model):
         ]
 
     def _refine(self) -> None:
-        """Go to the fine grid; what carving hardly moved goes back to the first shape."""
+        """Go to the fine grid; what carving moved by little or unasked goes back to the start."""
         self.field.refine(self.scene.fine_spec)
         self.band = None
         values = self.field.sdf.data[0, 0]
-        first = self.scene.fine_first.to(values.device)
-        values.copy_(keep_carved(first, values, self.config.carved))
+        values.copy_(self.scene.after_carving(values.cpu(), self.config.carved))
 
     @property
     def _carving_steps(self) -> int:

@@ -7,8 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mmpart_core.geometry.posed_views import PosedViews
+from mmpart_core.reconstruct.carving import keep_carved
 from mmpart_core.reconstruct.convex_body import ConvexBody
 from mmpart_core.reconstruct.density_field import DensityField, train_density
+from mmpart_core.reconstruct.disputed import cut_disputed, keep_disputed
 from mmpart_core.reconstruct.edge_on import show_edge_on
 from mmpart_core.reconstruct.facets import find_facets
 from mmpart_core.reconstruct.first_shape import FirstShape
@@ -50,6 +52,7 @@ class PartScene:
         limit: the hull on it, less recesses, which the part may not leave.
         rays: the useful rays of the views.
         fine_first: the first shape on the second grid.
+        agreeing: densities found that the views agree.
         warnings: what the user should know about the masks.
     """
 
@@ -64,6 +67,7 @@ class PartScene:
     limit: Float[Tensor, "X Y Z"]
     rays: RayCache
     fine_first: Float[Tensor, "X Y Z"]
+    agreeing: bool
     warnings: tuple[str, ...]
 
     @property
@@ -71,6 +75,21 @@ class PartScene:
         """Indices, among the given views, of those in ``views``."""
         count = len(self.views.cameras) + len(self.left_out)
         return tuple(index for index in range(count) if index not in self.left_out)
+
+    def after_carving(
+        self, carved: Float[Tensor, "X Y Z"], threshold: float
+    ) -> Float[Tensor, "X Y Z"]:
+        """The shape that refinement begins with; see ``keep_carved`` and ``keep_disputed``.
+
+        Args:
+            carved: distances on the fine grid after carving.
+            threshold: what moved by less goes back to the first shape, object units; 0 keeps all.
+        """
+        first = self.fine_first
+        kept = keep_carved(first, carved, threshold)
+        if not self.agreeing or threshold <= 0.0:
+            return kept
+        return keep_disputed(self.views, self.fine_spec, first, kept, threshold)
 
     def rays_of(self, others: PosedViews) -> RayCache:
         """The useful rays of other views of the same part."""
@@ -122,10 +141,11 @@ def prepare_scene(
     body = supported_body(views, lines) if lines is not None else None
     coarse_spec, coarse_limit = fit_grid(hull, min(resolutions), margin)
     rays = build_ray_cache(views, hull, fine_spec, limit, only_on_stride=not trained)
-    start = FirstShape(_tight(hull, views), body, None, hollow)
+    start, agreeing = FirstShape(_tight(hull, views), body, None, hollow), False
     if density_steps > 0:
         density = _density(hull, body, rays, margin, density_steps, seed)
-        if facets and lines is not None and density.doubt <= 1.0:
+        agreeing = density.doubt <= 1.0
+        if facets and lines is not None and agreeing:
             spec, around = fit_grid(hull, _FACET_CORNERS, margin)
             found = find_facets(views, lines, spec, start.on(spec, around))
             start = replace(start, facets=found)
@@ -136,7 +156,7 @@ def prepare_scene(
     limit = _without(start.recesses, fine_spec, limit)
     return PartScene(
         views, left_out, hull, body, coarse_spec, coarse_limit, coarse_first, fine_spec, limit,
-        rays, first, warnings + edge_on + notes,
+        rays, first, agreeing, warnings + edge_on + notes,
     )  # fmt: skip
 
 
@@ -151,11 +171,14 @@ def _hollowed(
     """A first shape, cut by what the views look into; by recesses only where they agree."""
     spec, around = grid
     free, doubt = fuse_depths(density, rays, views, spec, around), density.doubt
-    found: list[Recess] = []
-    if recesses and doubt <= 1.0:
+    cut = replace(start, free=free, hollow=start.hollow * doubt)
+    if doubt > 1.0:
+        return cut
+    cut, found = cut_disputed(start, cut, views, grid), list[Recess]()
+    if recesses:
         faces = [facet.plane for facet in start.facets]
         found = find_recesses(views, spec, start.on(spec, around), start.hollow, faces)
-    return replace(start, free=free, hollow=start.hollow * doubt, recesses=found)
+    return replace(cut, recesses=found)
 
 
 def _without(

@@ -40,7 +40,7 @@ PINNED: dict[str, dict[str, Any]] = {
     "plan 4 template/1-d18c5bd0": {"prompts": "963c61771140", "foreground": 0.40735},
     "isolate 2 groundtruth/1": {"rgba": (6.5771, 18.6353, 8.7695, 27.9529)},
     "multiview 2 groundtruth/2": {"rgba": (35.3581, 100.1812, 47.1441, 148.1613)},
-    "reconstruct 1 nerfstudio/13": {
+    "reconstruct 1 nerfstudio/14": {
         "sdf": 0.18228,
         "rgb": (0.24988, 0.65002, 0.33012),
         "psnr_db": 26.924,

@@ -24,7 +24,7 @@ HOW_TO_GET = "install the project again: make setup"
 class VoxelFieldTrainer:
     """Trains through nerfstudio; see ``reconstruct.part_training``."""
 
-    VERSION: ClassVar[str] = "13"
+    VERSION: ClassVar[str] = "14"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
