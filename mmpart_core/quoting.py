@@ -6,6 +6,8 @@ from collections.abc import Iterable
 # A value of a usual list (a box, a short name, a sentence) fits whole; messages stay one paragraph.
 MAX_CHARS = 120
 MAX_ITEMS = 8
+MAX_PATH_CHARS = 260  # the longest that all systems take
+MAX_KEPT_PATH_CHARS = 1100  # an address with the longest key of an object store
 
 
 class _BoundedRepr(reprlib.Repr):
@@ -52,6 +54,26 @@ def shortened(text: str, max_chars: int = MAX_CHARS) -> str:
         'a lo...home'
     """
     return _cut(" ".join(text.split()), max_chars)
+
+
+def shown_path(path: object) -> str:
+    """A path or address in quotes, cut in the middle where no sane one is that long.
+
+    Example:
+        >>> shown_path("photos/a.png")
+        "'photos/a.png'"
+    """
+    return f"'{_cut(str(path), MAX_PATH_CHARS)}'"
+
+
+def kept_path(path: str) -> str:
+    """A path or address as tables keep it: whole, unless nothing could be at one that long.
+
+    Example:
+        >>> len(kept_path("a" * 5000 + ".png")), kept_path("a/b  c.png")
+        (1100, 'a/b  c.png')
+    """
+    return _cut(path, MAX_KEPT_PATH_CHARS)
 
 
 def _cut(text: str, max_chars: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from mmpart_core.errors import InputError
 from mmpart_core.intake.files import read_limited
 from mmpart_core.plain_yaml import parse_yaml
-from mmpart_core.quoting import quoted, quoted_list
+from mmpart_core.quoting import quoted, quoted_list, shown_path
 
 # 64 components with 2000 characters of words and a polygon of 2000 corners each (all their limits
 # at once) take about 3 million bytes.
@@ -34,8 +34,8 @@ def read_entries(path: Path) -> list[tuple[str, Any]]:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(
-            f"component list '{path}': suffix {suffix or 'none'}, one of {', '.join(SUFFIXES)} "
-            "expected; rename or convert the file"
+            f"component list {shown_path(path)}: suffix {suffix or 'none'}, one of "
+            f"{', '.join(SUFFIXES)} expected; rename or convert the file"
         )
     text = read_text(path, "component list")
     if suffix == ".csv":
@@ -62,8 +62,8 @@ def read_text(path: Path, what: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{what} '{path}': not UTF-8 text (byte {error.start} is 0x{data[error.start]:02x}); "
-            "save the file as UTF-8"
+            f"{what} {shown_path(path)}: not UTF-8 text (byte {error.start} is "
+            f"0x{data[error.start]:02x}); save the file as UTF-8"
         ) from error
 
 

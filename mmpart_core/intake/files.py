@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 from mmpart_core.errors import InputError
+from mmpart_core.quoting import shown_path
 
 
 def read_limited(path: Path, what: str, max_bytes: int, advice: str) -> bytes:
@@ -26,13 +27,17 @@ def read_limited(path: Path, what: str, max_bytes: int, advice: str) -> bytes:
             size = found.st_size if stat.S_ISREG(found.st_mode) else 0
             data = stream.read(max_bytes + 1) if size <= max_bytes else b""
     except FileNotFoundError as error:
-        raise InputError(f"{what} '{path}': no such file; check the path") from error
+        raise InputError(f"{what} {shown_path(path)}: no such file; check the path") from error
     except IsADirectoryError as error:
-        raise InputError(f"{what} '{path}': a folder, one file expected") from error
+        raise InputError(f"{what} {shown_path(path)}: a folder, one file expected") from error
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{what} '{path}': cannot be read ({reason}); check the path") from error
+        raise InputError(
+            f"{what} {shown_path(path)}: cannot be read ({reason}); check the path"
+        ) from error
     if max(size, len(data)) > max_bytes:
         came = f"{size} bytes" if size > max_bytes else f"more than {max_bytes} bytes"
-        raise InputError(f"{what} '{path}': {came}, at most {max_bytes} expected; {advice}")
+        raise InputError(
+            f"{what} {shown_path(path)}: {came}, at most {max_bytes} expected; {advice}"
+        )
     return data

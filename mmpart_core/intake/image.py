@@ -14,7 +14,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from mmpart_core.errors import InputError
 from mmpart_core.intake.files import read_limited
-from mmpart_core.quoting import quoted
+from mmpart_core.quoting import quoted, shown_path
 
 # Cameras have up to 151 million pixels (medium format); Pillow opens nothing of more than 179
 # million, so that this limit is as high as it can be and still speaks first for most.
@@ -106,7 +106,7 @@ def check_size(source: Path | bytes, original: tuple[int, int], working: tuple[i
 
 
 def _label(source: Path | bytes) -> str:
-    return "image" if isinstance(source, bytes) else f"image '{source}'"
+    return "image" if isinstance(source, bytes) else f"image {shown_path(source)}"
 
 
 def open_quietly(data: bytes) -> Image.Image:

@@ -49,6 +49,18 @@ def clean_name(value: object, where: str) -> str:
     return name
 
 
+def says_something(name: str) -> bool:
+    """Whether a file-safe form of a name is more than a stand-in: see ``slug``.
+
+    A letter or digit of any script, or an underscore; marks alone, as emoji have, are not seen.
+
+    Example:
+        >>> says_something("帽子"), says_something("..")
+        (True, False)
+    """
+    return any(unicodedata.category(c)[0] in "LN" or c == "_" for c in name)
+
+
 def comparable(name: str) -> str:
     """What two names have in common that a reader takes for one: compared without case.
 
