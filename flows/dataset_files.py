@@ -1,5 +1,6 @@
 """Files that a data set names: paths of this machine, and addresses of object stores."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,7 +9,7 @@ from pathlib import Path
 from flows.dataset_urls import check_url, fetch_image, is_web
 from mmpart_core.errors import InputError
 from mmpart_core.intake.files import read_limited
-from mmpart_core.quoting import quoted
+from mmpart_core.quoting import quoted, shown_path
 from mmpart_core.storage.store_files import StoreFiles, without_credentials
 
 # What fsspec reads with credentials of this machine, from places that its owner names.
@@ -16,6 +17,7 @@ OBJECT_STORES = ("s3", "gs", "gcs", "az", "abfs", "abfss")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 SIDECAR_SUFFIXES = (".yaml", ".yml", ".json")
 _MASK_FOLDERS = ("masks",)
+_INLINE = re.compile(r"data:[\w.+/-]*(?:;[\w.=-]+)*,", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,16 @@ def is_remote(address: str) -> bool:
     return "://" in address
 
 
+def is_inline(given: str) -> bool:
+    """Whether a manifest gives an image itself where it should name one.
+
+    Example:
+        >>> is_inline("data:image/png;base64,iVBORw0KGgo="), is_inline("data/a.png")
+        (True, False)
+    """
+    return _INLINE.match(given) is not None
+
+
 def parent_of(address: str) -> str:
     """The folder or prefix that a file lies in."""
     if is_remote(address):
@@ -63,6 +75,13 @@ def resolve(given: str, base: str, where: str, *, web: bool = False) -> str:
             object store.
     """
     scheme, found, _ = given.partition("://")
+    if is_inline(given):
+        raise InputError(
+            f"{where}: {quoted(given, 40)}: a data: address; a path or an address of "
+            f"{', '.join(OBJECT_STORES)} expected: save what it holds as a file and name that"
+        )
+    if given.lower().startswith("file:/"):
+        raise InputError(f"{where}: {shown_path(given)}: name the path itself, without file://")
     if web and is_web(given):
         return check_url(given, where)
     if found:
@@ -86,10 +105,11 @@ def _checked_address(given: str, scheme: str, where: str) -> str:
             "writes a manifest could reach this machine's network through them; download it and "
             f"name the file, or an address of {', '.join(OBJECT_STORES)}"
         )
-    if without_credentials(given) != given:
+    bare = without_credentials(given)
+    if bare != given:
         raise InputError(
-            f"{where}: address '{without_credentials(given)}' holds a user, a password or options; "
-            "give the bare address, and credentials in the environment"
+            f"{where}: address {shown_path(bare)} holds a user, a password or options; give the "
+            "bare address, and credentials in the environment"
         )
     return given
 
@@ -119,14 +139,14 @@ def state_of(address: str, what: str) -> FileState:
         place, path = _split(address)
         size = place.file_size(path)
         if size is None:
-            raise InputError(f"{what} '{address}': no such file; check the address")
+            raise InputError(f"{what} {shown_path(address)}: no such file; check the address")
         return FileState(size, place.written_at(path))
     try:
         found = Path(address).stat()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
-            f"{what} '{address}': cannot be read ({reason}); check the path"
+            f"{what} {shown_path(address)}: cannot be read ({reason}); check the path"
         ) from error
     return FileState(found.st_size, found.st_mtime)
 
@@ -145,12 +165,13 @@ def read_bytes(address: str, what: str, max_bytes: int) -> bytes:
     size = state_of(address, what).size
     if size > max_bytes:
         raise InputError(
-            f"{what} '{address}': {size} bytes, at most {max_bytes} expected; is it the right file?"
+            f"{what} {shown_path(address)}: {size} bytes, at most {max_bytes} expected; is it the "
+            "right file?"
         )
     place, path = _split(address)
     data = place.read_file(path)
     if data is None:
-        raise InputError(f"{what} '{address}': no such file; check the address")
+        raise InputError(f"{what} {shown_path(address)}: no such file; check the address")
     return data
 
 

@@ -2,13 +2,14 @@
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flows.camera import parse_camera
-from flows.dataset_files import is_remote, read_bytes, resolve
+from flows.dataset_files import is_inline, is_remote, read_bytes, resolve
 from flows.dataset_manifest import ManifestRow
 from flows.inputs import Inputs, object_name
 from mmpart_core.config import PipelineConfig
@@ -23,9 +24,9 @@ from mmpart_core.intake.components import (
     read_components,
 )
 from mmpart_core.intake.image import MAX_BYTES as MAX_IMAGE_BYTES
-from mmpart_core.intake.names import clean_name, slug
+from mmpart_core.intake.names import clean_name, says_something, slug
 from mmpart_core.intake.request import build_request
-from mmpart_core.quoting import quoted
+from mmpart_core.quoting import kept_path, quoted
 from mmpart_core.records import MAX_SEED, InputView, ObjectRequest
 from mmpart_core.storage.blob_store import BlobStore
 
@@ -61,18 +62,37 @@ class DatasetItem:
         name: file-safe; different for each object of a data set.
         image: address of the image.
         shown: the image as the manifest names it.
+        given_id: its id as the manifest gives it; None where it gives none.
         entries: the components.
         view: the input camera.
         seed: every random choice follows from it.
+        where: manifest and row, for messages.
     """
 
     number: int
     name: str
     image: str
     shown: str
+    given_id: str | None
     entries: tuple[ComponentEntry, ...]
     view: InputView
     seed: int
+    where: str
+
+
+@contextmanager
+def told_at(where: str) -> Generator[None]:
+    """Within: an InputError names the row, whichever module found it.
+
+    Args:
+        where: manifest and row.
+    """
+    try:
+        yield
+    except InputError as error:
+        if str(error).startswith(where):
+            raise
+        raise InputError(f"{where}: {error}") from error
 
 
 def check_row(row: ManifestRow, defaults: RowDefaults) -> DatasetItem:
@@ -87,15 +107,17 @@ def check_row(row: ManifestRow, defaults: RowDefaults) -> DatasetItem:
     shown = _text(row, "image")
     if not shown:
         raise InputError(f"{row.where}: no image; the path of a PNG, JPEG or WebP file expected")
-    image = resolve(shown, defaults.base, row.where, web=True)
+    image = resolve(shown, defaults.base, f"{row.where}, image", web=True)
     return DatasetItem(
         number=row.number,
         name=row_name(row),
         image=image,
-        shown=shown,
+        shown=kept_path(shown),
+        given_id=given_id(row),
         entries=_entries(row, defaults),
         view=_view(row, defaults),
         seed=_seed(row, defaults.seed),
+        where=row.where,
     )
 
 
@@ -103,16 +125,27 @@ def row_name(row: ManifestRow) -> str:
     """What a row's object is called, also where the rest of the row cannot be used.
 
     Raises:
-        InputError: an id that is no name.
+        InputError: an id that is no name, or that no folder could be named by.
     """
-    given, image = row.values.get("id"), row.values.get("image")
+    given, image = given_id(row), row.values.get("image")
     if given is not None:
-        found = clean_name(str(given), f"{row.where}, id")
-    elif isinstance(image, str) and image and "\0" not in image:
+        found = clean_name(given, f"{row.where}, id")
+        if not says_something(found):
+            raise InputError(
+                f"{row.where}, id: {quoted(given)} names no folder; at least one letter, digit or "
+                "underscore expected; give another id (in a folder: rename the file)"
+            )
+    elif isinstance(image, str) and image and "\0" not in image and not is_inline(image):
         found = object_name(Inputs(image=Path("/", *image.split("/"))))
     else:
         found = None
     return slug(found) if found else f"row-{row.number}"
+
+
+def given_id(row: ManifestRow) -> str | None:
+    """A row's id as the manifest gives it; None where it gives none."""
+    given = row.values.get("id")
+    return None if given is None else str(given)
 
 
 def _view(row: ManifestRow, defaults: RowDefaults) -> InputView:
@@ -156,7 +189,9 @@ def _entries(row: ManifestRow, defaults: RowDefaults) -> tuple[ComponentEntry, .
             raise InputError(f"{row.where}: {_NO_COMPONENTS}")
         return defaults.components
     folder = Path("." if is_remote(defaults.base) else defaults.base)
-    return parse_components(given, row.where, defaults.base, folder)
+    where = f"{row.where}, components"
+    with told_at(where):
+        return parse_components(given, where, defaults.base, folder)
 
 
 def parse_components(given: Any, where: str, base: str, folder: Path) -> tuple[ComponentEntry, ...]:
@@ -165,7 +200,7 @@ def parse_components(given: Any, where: str, base: str, folder: Path) -> tuple[C
     Args:
         given: a list as component lists hold, ``"hat, man = bald"`` (separated by semicolons
             where there is one), a JSON list as text, or the path of a component list.
-        where: manifest and row, or option, for messages.
+        where: manifest, row and column, or option, for messages.
         base: what the list's path is relative to.
         folder: what masks in ``given`` itself are relative to.
 
@@ -185,11 +220,11 @@ def parse_components(given: Any, where: str, base: str, folder: Path) -> tuple[C
         try:
             given = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{where}: components {quoted(text)}; not valid JSON") from error
+            raise InputError(f"{where}: {quoted(text)}; not valid JSON") from error
     if not isinstance(given, Sequence):
-        raise InputError(f"{where}: components {quoted(given)}; text or a list expected")
+        raise InputError(f"{where}: {quoted(given)}; text or a list expected")
     entries = [
-        parse_entry(_without_nulls(value), f"{where}, component {number}", folder)
+        parse_entry(_without_nulls(value), f"{where}, entry {number}", folder)
         for number, value in enumerate(given, start=1)
     ]
     return check_components(entries, where)
@@ -227,13 +262,14 @@ def request_of(item: DatasetItem, config: PipelineConfig, store: BlobStore) -> O
         StorageError: the store cannot be written, or the image's cannot be read.
     """
     source: Path | bytes = Path(item.image)
-    if is_remote(item.image):
-        source = read_bytes(item.image, "image", MAX_IMAGE_BYTES)
-    return build_request(
-        source,
-        item.entries,
-        store=store,
-        name=item.name,
-        view=item.view,
-        input_config=config.input,
-    )
+    with told_at(item.where):
+        if is_remote(item.image):
+            source = read_bytes(item.image, "image", MAX_IMAGE_BYTES)
+        return build_request(
+            source,
+            item.entries,
+            store=store,
+            name=item.name,
+            view=item.view,
+            input_config=config.input,
+        )

@@ -20,7 +20,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.dataset_job import OBJECTS_FOLDER, PreparedJob
 from flows.dataset_known import SCENE_FILE
-from flows.dataset_outcomes import OutcomeRow, row_of_error, rows_of_result
+from flows.dataset_outcomes import OutcomeRow, row_of_item, rows_of_result
 from flows.dataset_scan import Todo
 from flows.embedded_server import has_pages
 from flows.generate_object import run_object, run_tags
@@ -121,8 +121,7 @@ class ObjectWork:
             return Failed(message=str(error))
         except Exception as error:  # noqa: BLE001 - one object's failure never stops the others
             get_run_logger().exception("object %s was not made", self._todo.item.name)
-            item = self._todo.item
-            rows = [row_of_error(item.number, item.name, "failed", error, item.shown)]
+            rows = [row_of_item(self._todo.item, "failed", error)]
             sizes = (None, None)
         self.rows = self._told(rows, sizes, time.perf_counter() - started)
         if result is not None and rows[0].state != "skipped" and has_pages():

@@ -8,7 +8,7 @@ from pydantic import Field
 from flows.dataset_items import DatasetItem
 from mmpart_core.errors import MMPartError
 from mmpart_core.output.scrubbing import scrub_text
-from mmpart_core.quoting import shortened
+from mmpart_core.quoting import kept_path, shortened
 from mmpart_core.records import (
     ComponentRequest,
     ObjectResult,
@@ -48,6 +48,7 @@ class OutcomeRow(Record):
         parts: components asked for; 1 for a part.
         parts_made: of these, how many were made.
         key: of all that decides what comes of it; None where it was never known.
+        id: of the object, as the manifest gives it; None where it gives none.
         image: as the manifest names it.
         image_sha256: of the image file.
         image_mark: size and time of the image file.
@@ -81,6 +82,7 @@ class OutcomeRow(Record):
     parts: int = 0
     parts_made: int = 0
     key: str | None = None
+    id: str | None = None
     image: str | None = None
     image_sha256: str | None = None
     image_mark: str | None = None
@@ -118,6 +120,7 @@ def rows_of_result(item: DatasetItem, result: ObjectResult) -> list[OutcomeRow]:
         **_taken(result.runs),
         parts=len(result.request.components),
         parts_made=len(result.parts) if made else 0,
+        id=item.given_id,
         image=item.shown,
         glb_sha256=made.glb.sha256 if made else None,
         faces=made.glb.faces if made else None,
@@ -193,7 +196,12 @@ def _part_state(part: PartResult | None, failure: PartFailure | None) -> State:
 
 
 def row_of_error(
-    number: int, name: str, state: State, error: BaseException, image: str | None = None
+    number: int,
+    name: str,
+    state: State,
+    error: BaseException,
+    image: str | None = None,
+    given_id: str | None = None,
 ) -> OutcomeRow:
     """The row of an object that an error ended before or beside its stages.
 
@@ -203,6 +211,7 @@ def row_of_error(
         state: what became of it.
         error: why.
         image: as the manifest names it.
+        given_id: as the manifest gives it.
     """
     name_of_class = type(error).__name__
     said = str(error)
@@ -210,5 +219,16 @@ def row_of_error(
         said = f"an unexpected {name_of_class}: {error}; the log has its traceback"
     message = shortened(scrub_text(said), _MESSAGE_CHARS)
     return OutcomeRow(
-        object=name, number=number, state=state, error=name_of_class, message=message, image=image
+        object=name,
+        number=number,
+        state=state,
+        error=name_of_class,
+        message=message,
+        id=given_id and kept_path(given_id),
+        image=image and kept_path(image),
     )
+
+
+def row_of_item(item: DatasetItem, state: State, error: BaseException) -> OutcomeRow:
+    """As ``row_of_error``, of a row that could be read."""
+    return row_of_error(item.number, item.name, state, error, item.shown, item.given_id)

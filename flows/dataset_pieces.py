@@ -12,6 +12,7 @@ from mmpart_core.errors import StorageError
 
 LINES, PARQUET = ".jsonl", ".parquet"
 _LINES_READ = 2000
+_LATER_COLUMNS = frozenset(("id",))  # that tables of earlier versions do not have
 _ARROW_TYPES = {str: "string", int: "int64", float: "float64", bool: "bool"}
 
 # Some rows of a file, in their order: a ``pyarrow.Table`` of the columns that are named, or all.
@@ -29,7 +30,11 @@ def parquet_pieces(content: bytes, path: str) -> list[Piece]:
         StorageError: it is damaged, or of another version; so do the pieces, when they are read.
     """
     file = _opened(content, path)
-    if file.schema_arrow.remove_metadata() != outcome_schema():
+    there = file.schema_arrow.remove_metadata()
+    expected = [
+        name for name in outcome_schema().names if name in there.names or name not in _LATER_COLUMNS
+    ]
+    if there != outcome_schema(expected):
         raise _damaged(path)
     return [partial(_row_group, content, path, group) for group in range(file.num_row_groups)]
 
@@ -48,10 +53,16 @@ def _row_group(content: bytes, path: str, group: int, columns: Sequence[str] | N
     import pyarrow
 
     file = _opened(content, path)
+    wanted = outcome_schema(columns)
+    there = [name for name in wanted.names if name in file.schema_arrow.names]
     try:
-        return file.read_row_group(group, columns=columns, use_threads=False)
+        table = file.read_row_group(group, columns=there, use_threads=False)
     except (pyarrow.ArrowException, OSError) as error:
         raise _damaged(path) from error
+    for name in set(wanted.names).difference(there):
+        nothing = pyarrow.nulls(table.num_rows, wanted.field(name).type)
+        table = table.append_column(wanted.field(name), nothing)
+    return table.select(wanted.names)
 
 
 def lines_pieces(contents: Iterable[tuple[str, bytes]]) -> list[Piece]:

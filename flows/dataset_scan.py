@@ -9,12 +9,13 @@ from threading import Event
 from typing import Literal, TypeVar
 
 from flows.dataset_attempts import MAX_DEATHS
-from flows.dataset_items import DatasetItem, RowDefaults, check_row, row_name
+from flows.dataset_items import DatasetItem, RowDefaults, check_row, given_id, row_name, told_at
 from flows.dataset_job import DatasetJob, PreparedJob
 from flows.dataset_keys import config_identity, image_digest, image_mark, item_key
 from flows.dataset_known import Known, Refreshing, outputs_are_there
 from flows.dataset_manifest import ManifestRow, read_rows
-from flows.dataset_outcomes import OutcomeRow, row_of_error
+from flows.dataset_names import NamesTaken
+from flows.dataset_outcomes import OutcomeRow, row_of_error, row_of_item
 from flows.dataset_urls import is_web
 from mmpart_core.errors import InputError, ProcessKilledError
 from mmpart_core.storage.store_files import StoreFiles
@@ -86,6 +87,7 @@ class Scan:
         stopped: once set, nothing more is found.
         on_kept: called with each outcome that stands.
         on_outcome: called with a row of outcomes, and whether it says anything new.
+        on_note: called with what is to be told of the manifest as a whole.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Scan:
         stopped: Event,
         on_kept: Callable[[Known], None],
         on_outcome: Callable[[OutcomeRow, bool], None],
+        on_note: Callable[[str], None],
     ) -> None:
         self._job: DatasetJob = prepared.job
         self._place: StoreFiles = prepared.job.place
@@ -108,7 +111,9 @@ class Scan:
         self._stopped = stopped
         self._on_kept = on_kept
         self._on_outcome = on_outcome
-        self._names: dict[str, int] = {}
+        self._on_note = on_note
+        self._names = NamesTaken()
+        self._heading_told = not prepared.job.source.lower().endswith(".csv")
 
     def todos(self) -> Generator[Todo]:
         """What to make; suspected of killing their process are the very last.
@@ -140,10 +145,14 @@ class Scan:
                 todo = self._taken(finding)
                 if todo is not None:
                     yield todo, finding.verdict == "again"
+        if changed := self._names.changed_in_words():
+            self._on_note(changed)
 
     def _taken(self, finding: Finding) -> Todo | None:
         """Count what needs no work; what is left of the others."""
-        if finding.verdict != "invalid":
+        if finding.verdict == "invalid":
+            finding = replace(finding, name=self._names.name_invalid(finding.row, finding.name))
+        else:
             finding = self._with_own_name(finding)
         if finding.fault is not None:
             self._tell_invalid(finding, finding.fault)
@@ -156,20 +165,20 @@ class Scan:
         return None
 
     def _with_own_name(self, finding: Finding) -> Finding:
-        number = finding.row.number
-        first = self._names.setdefault(finding.name.casefold(), number)
-        if first == number:
-            return finding
-        fault = InputError(
-            f"{finding.row.where}: the name '{finding.name}' is taken by row {first}; give each "
-            "row an 'id' of its own (in a folder: rename the file)"
-        )
-        return replace(finding, name=f"row-{number}", fault=fault)
+        fault = self._names.take(finding.row, finding.name)
+        return replace(finding, name=f"row-{finding.row.number}", fault=fault) if fault else finding
 
     def _tell_invalid(self, finding: Finding, fault: InputError) -> None:
+        if not self._heading_told:
+            self._heading_told = True
+            self._on_note(
+                "rows are counted without the heading and empty lines: row 1 is the first below it"
+            )
         image = finding.row.values.get("image")
         shown = image if isinstance(image, str) else None
-        row = row_of_error(finding.row.number, finding.name, "invalid", fault, shown)
+        row = row_of_error(
+            finding.row.number, finding.name, "invalid", fault, shown, given_id(finding.row)
+        )
         known = self._known.get(finding.name)
         if known is not None:  # what was paid stays paid
             row = row.model_copy(update={"spent_usd": known.spent_usd})
@@ -186,7 +195,7 @@ class Scan:
             "at last with no other beside it; look at the image and at the memory it takes, then "
             "try again with --retry-failed"
         )
-        row = row_of_error(item.number, item.name, "failed", error, item.shown)
+        row = row_of_item(item, "failed", error)
         told = {"key": todo.key, "deaths": todo.deaths, "spent_usd": todo.spent_usd,
                 "image_sha256": todo.image_sha256, "image_mark": todo.image_mark}  # fmt: skip
         self._on_outcome(row.model_copy(update=told), True)
@@ -194,13 +203,14 @@ class Scan:
     def _look_at(self, row: ManifestRow) -> Finding:
         """What a row needs; called in several threads."""
         try:
-            item = check_row(row, self._defaults)
-            known = self._known.get(item.name)
-            mark = image_mark(item)
-            same_file = known is not None and bool(mark) and known.image_mark == mark
-            sha256 = known.image_sha256 if known is not None and same_file else None
-            sha256 = sha256 or image_digest(item)
-            key = item_key(item, sha256, self._config)
+            with told_at(row.where):
+                item = check_row(row, self._defaults)
+                known = self._known.get(item.name)
+                mark = image_mark(item)
+                same_file = known is not None and bool(mark) and known.image_mark == mark
+                sha256 = known.image_sha256 if known is not None and same_file else None
+                sha256 = sha256 or image_digest(item)
+                key = item_key(item, sha256, self._config)
         except InputError as error:
             return Finding("invalid", _name_of(row), row, fault=error)
         todo = Todo(

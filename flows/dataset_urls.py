@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 
 from mmpart_core.errors import InputError
-from mmpart_core.quoting import first_line, quoted
+from mmpart_core.quoting import first_line, quoted, shortened
 
 HOSTS_VARIABLE = "MMPART_IMAGE_HOSTS"
 PORT = 443
@@ -73,7 +73,9 @@ def _split(address: str, where: str) -> SplitResult:
         parts = urlsplit(address)
         _ = parts.port  # raises for one that is no number
     except ValueError as error:
-        raise InputError(f"{where}: {quoted(address)}: no address ({error})") from error
+        raise InputError(
+            f"{where}: {quoted(address)}: no address ({shortened(str(error))})"
+        ) from error
     return parts
 
 

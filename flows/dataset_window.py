@@ -20,7 +20,7 @@ from flows.dataset_object import (
     make_tagged,
     work_threads,
 )
-from flows.dataset_outcomes import OutcomeRow, row_of_error
+from flows.dataset_outcomes import OutcomeRow, row_of_item
 from flows.dataset_progress import Counter, DatasetListener
 from flows.dataset_scan import Todo
 from flows.dataset_table import OutcomeWriter
@@ -192,7 +192,7 @@ class Window:
         try:
             request = await self._in_thread(self._begin, todo)
         except InputError as error:
-            row = row_of_error(item.number, item.name, "invalid", error, item.shown)
+            row = row_of_item(item, "invalid", error)
             return [row.model_copy(update={"spent_usd": todo.spent_usd})]
         work = ObjectWork(self._making, todo, request)
         await self._flow_run_of(work, item)

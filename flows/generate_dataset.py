@@ -108,9 +108,10 @@ def _run(prepared: PreparedJob, lease: HeldLease, counter: Counter, stopped: Eve
         ThreadPoolExecutor(job.concurrency, thread_name_prefix="object") as threads,
     ):
         making = Making(prepared, refreshing.stages if refreshing else (), threads, stopped)
-        window = Window(making, attempts, writer, counter, brake, dataset_listener.get())
+        news = dataset_listener.get()
+        window = Window(making, attempts, writer, counter, brake, news)
         scan = Scan(prepared, known, attempts.deaths, refreshing, stopped,
-                    window.kept, window.settled)  # fmt: skip
+                    window.kept, window.settled, news.said)  # fmt: skip
         published.begin()
         todos = answered(scan.todos())
         try:

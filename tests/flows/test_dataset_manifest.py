@@ -63,8 +63,8 @@ def test_rows_of_a_csv_are_items_or_faults(tmp_path: Path) -> None:
     assert [(e.name, e.hidden) for e in second.entries] == [("hat", ""), ("man", "bald")]
     expected = (
         "row 3: no image", "row 4: no components", "row 5: seed 'x'", "row 6: more cells",
-        "row 7: not UTF-8", "row 8: camera 'tilt=3'", "row 9: 'http://169",
-        "row 10: address 's3://bucket/i.png' holds a user", "row 11, id: name 'a/b'",
+        "row 7: not UTF-8", "row 8: camera 'tilt=3'", "row 9, image: 'http://169",
+        "row 10, image: address 's3://bucket/i.png' holds a user", "row 11, id: name 'a/b'",
     )  # fmt: skip
     for fault, words in zip(found[2:], expected, strict=True):
         assert words in fault

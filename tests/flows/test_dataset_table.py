@@ -9,6 +9,7 @@ from threading import Event
 
 import pyarrow
 import pytest
+from pyarrow import parquet
 
 from flows import dataset_latest, dataset_lease, dataset_pieces, dataset_table
 from flows.dataset_attempts import Attempts
@@ -104,6 +105,26 @@ def test_a_damaged_file_is_named(place: StoreFiles, tmp_path: Path) -> None:
     (tmp_path / "outcomes.parquet").write_bytes(b"PAR1")
     with pytest.raises(StorageError, match=r"outcomes\.parquet"):
         load_known(place)
+
+
+@pytest.mark.parametrize("columns", [None, ["object", "id", "component"], ["object"]])
+def test_a_table_without_later_columns_is_read(
+    place: StoreFiles, tmp_path: Path, columns: list[str] | None
+) -> None:
+    old = as_table(rows_of("a", 1)).drop_columns(["id"])
+    parquet.write_table(old, tmp_path / "outcomes.parquet")
+    added = rows_of("b", 2)
+    OutcomeWriter(place, 2).add([added[0].model_copy(update={"id": "B?"}), *added[1:]])
+    table = load_outcomes(place, columns)
+    assert table.column_names == (columns or as_table([]).column_names)
+    assert table["object"].to_pylist() == ["a"] * 3 + ["b"] * 3
+    if columns is None:
+        assert table["id"].to_pylist() == [None] * 3 + ["B?", None, None]
+    compact(place)
+    assert load_outcomes(place, columns) == table
+    parquet.write_table(old.drop_columns(["seconds"]), tmp_path / "outcomes.parquet")
+    with pytest.raises(StorageError, match="another version"):
+        load_outcomes(place)
 
 
 def test_an_empty_table_has_all_columns(place: StoreFiles) -> None:

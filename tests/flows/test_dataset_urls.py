@@ -29,7 +29,7 @@ GOOD = f"https://{HOST}/photos/chair.png"
     ("address", "said"),
     [
         (GOOD, "may be fetched from no host"),
-        ("file:///etc/passwd", "not fetched from file addresses"),
+        ("file:///etc/passwd", "name the path itself, without file://"),
         ("ftp://images.test/a.png", "not fetched from ftp addresses"),
         ("gopher://images.test/a.png", "not fetched from gopher addresses"),
     ],

@@ -223,18 +223,21 @@ def died_with(job: DatasetJob, *names: str) -> None:
 def test_the_command_and_its_status(
     dataset_of: Callable[..., DatasetJob], mmpart: Any, tmp_path: Path
 ) -> None:
-    job = dataset_of({"image": "good-a.png"}, {"image": "absent.png"})
+    job = dataset_of({"image": "good-a.png", "id": "good: a"}, {"image": "absent.png"})
     common = ["--store", job.store, "--profile", job.profile, "--files", "glb"]
     out = ["--output", job.output]
     first = mmpart("batch", job.source, "--components", "seat", *common, *out)
     assert first.exit_code == 3, first.output
     assert "good-a: made: 1 parts in" in first.stderr
-    assert "absent: invalid: InputError: image '…/absent.png'" in first.stderr
+    assert (tmp_path / "out/objects/good-a/object.glb").is_file()
+    assert "absent: invalid: InputError: data.jsonl, row 2: image '…/absent.png'" in first.stderr
+    assert "1 id is changed to name a folder" in first.stderr
+    assert list(table_of(job)["id"].dropna()) == ["good: a"]
     assert "outcomes.parquet" in first.stdout
     (tmp_path / "absent.png").write_bytes(picture_of(9))
     second = mmpart("batch", "--resume", job.output)
     assert second.exit_code == 0, second.output
-    assert "good-a" not in second.stderr
+    assert "good-a: made" not in second.stderr
     assert "1 finished before" in second.stdout
     told = mmpart("status", job.output, "--json")
     status = json.loads(told.stdout)
