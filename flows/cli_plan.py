@@ -13,7 +13,6 @@ from flows.inputs import Inputs, Job
 from flows.plan_output import check_replaceable, plan_path, write_plan
 from mmpart_core.intake.plan_file import plan_text
 from mmpart_core.records import PartPlan
-from mmpart_core.stages import work_key
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,7 @@ def plan_target(output: str, job: Job, overwrite: bool, verbose: bool) -> PlanTa
 
 def _stored_text(job: Job, verbose: bool) -> str | None:
     import_prefect(verbose)
+    from mmpart_core.stages import work_key
     from tasks._caching import stored_record
 
     key = work_key("plan", {"request": job.request}, job.config.plan, job.seed)
